@@ -1,0 +1,336 @@
+"""What the ledger's entries are: every kind, its fields, its bytes.
+
+An entry is `S`, a version byte, a kind byte, then a `wire` map of its fields (a batch has a form
+of its own, see `monitor.ledger.batch`). A new field is a new version; old decoders stay for ever.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from monitor.ledger.wire import WireError, decode, encode
+from monitor.model import Act, Family, IncidentStep, Severity
+
+MAGIC = b"S\x01"
+MAX_ENTRY_BYTES = 65_535
+"""An entry bundle gives each entry a 16-bit length (tlog-tiles)."""
+MAX_TIME_US = 1 << 60
+"""Wall times lie within this distance of the epoch (36,000 years): sums of times fit 64 bits."""
+MAX_INTERVAL_US = 400 * 86_400_000_000
+
+
+class EntryError(ValueError):
+    """The bytes are no entry of a version that this program knows."""
+
+
+def is_int64(value: object) -> bool:
+    """Whether it is an integer (and no bool) that a column of the store can hold."""
+    return type(value) is not bool and isinstance(value, int) and -(1 << 63) <= value < 1 << 63
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_map_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, Mapping) and all(map(fits, value.values()))
+
+
+_FITS: Mapping[object, Callable[[Any], bool]] = {
+    int: is_int64,
+    str: _is_text,
+    bool: lambda value: isinstance(value, bool),
+    int | None: lambda value: value is None or is_int64(value),
+    str | None: lambda value: value is None or _is_text(value),
+    tuple[str, ...]: lambda value: isinstance(value, tuple | list) and all(map(_is_text, value)),
+    Mapping[str, int]: _is_map_of(is_int64),
+    Mapping[str, bytes]: _is_map_of(lambda value: isinstance(value, bytes)),
+    Mapping[str, Any]: _is_map_of(lambda _: True),
+}
+"""Whether a value is of a field's type; what is decoded may be hostile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Base of the entries that are a map of fields."""
+
+    CODE: ClassVar[int]
+
+    def to_bytes(self) -> bytes:
+        """The entry's bytes, as they are stored and hashed; EntryError where they would be none."""
+        self.require_valid()
+        try:
+            body = encode({f.name: getattr(self, f.name) for f in fields(self)})
+        except WireError as error:
+            raise EntryError(f"{type(self).__name__}: {error}") from error
+        return frame(self.CODE, body)
+
+    @classmethod
+    def from_fields(cls, values: Mapping[str, Any]) -> Self:
+        """The entry again; EntryError when a field is missing, unknown or of another type."""
+        names = {f.name for f in fields(cls)}
+        if set(values) != names:
+            raise EntryError(f"{cls.__name__} has the fields {sorted(values)}"[:200])
+        record = cls(**values)
+        record.require_valid()
+        return record
+
+    def require_valid(self) -> None:
+        """EntryError unless every field has its type and the fields agree with one another."""
+        for f in fields(self):
+            if not _FITS[f.type](getattr(self, f.name)):
+                raise EntryError(f"{type(self).__name__}.{f.name} is not of its type")
+        wrong = self._contradiction()
+        if wrong:
+            raise EntryError(f"{type(self).__name__}: {wrong}")
+
+    def _contradiction(self) -> str:
+        """What is wrong with the values, or nothing."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOpened(Record):
+    """The first entry: whose log this is, and which log it follows."""
+
+    CODE: ClassVar[int] = 2
+    origin: str
+    vantage: str
+    opened_us: int
+    previous: str | None
+    """The last known checkpoint note of the log that this one succeeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAnchored(Record):
+    """SLA time of the batches that name this entry = wall_us + (boot clock - boottime_ns)."""
+
+    CODE: ClassVar[int] = 3
+    wall_us: int
+    boottime_ns: int
+    boot_id: str
+    why: str
+    """start, boot or step."""
+    step_us: int
+    """How far the wall clock had left the anchor before; 0 at a start."""
+
+    def _contradiction(self) -> str:
+        return "" if abs(self.wall_us) <= MAX_TIME_US else f"the time {self.wall_us}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationInForce(Record):
+    """The hashes of every text that judges from here on; the texts are evidence records."""
+
+    CODE: ClassVar[int] = 4
+    at_us: int
+    texts: Mapping[str, bytes]
+    program: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesDefined(Record):
+    """Gives (target, check, family, vantage) its number for ever, or changes what it is judged by.
+
+    `rules` are `policy/rule` in the order of a judgement's digits: the first one decides
+    availability, or is empty where the check says nothing of it.
+    """
+
+    CODE: ClassVar[int] = 5
+    number: int
+    target: str
+    kind: str
+    definition: str
+    check: str
+    family: int
+    vantage: str
+    interval_us: int
+    rules: tuple[str, ...]
+    withdrawn: bool
+
+    def _contradiction(self) -> str:
+        if self.number < 0 or self.family not in _FAMILIES:
+            return f"number {self.number}, family {self.family}"
+        if not 0 < self.interval_us <= MAX_INTERVAL_US:
+            return f"an interval of {self.interval_us} µs"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentStepped(Record):
+    """A step in the life of an incident; `incident` None: this entry opens it and names it."""
+
+    CODE: ClassVar[int] = 6
+    incident: int | None
+    step: int
+    act: str
+    target: str
+    check: str
+    family: int
+    policy: str
+    rule: str
+    severity: int
+    reasons: tuple[str, ...]
+    since_us: int
+    at_us: int
+    author: str
+
+    def _contradiction(self) -> str:
+        if self.act not in _ACTS or self.severity not in _SEVERITIES:
+            return f"act {self.act[:40]!r}, severity {self.severity}"
+        if self.family not in _FAMILIES:
+            return f"family {self.family}"
+        opening = self.act == Act.OPENED
+        if opening != (self.incident is None) or opening != (self.step == 0):
+            return f"{self.act} as step {self.step} of incident {self.incident}"
+        return ""
+
+    @classmethod
+    def of(cls, step: IncidentStep) -> Self:
+        """The entry of a step."""
+        return cls(
+            incident=step.incident,
+            step=step.step,
+            act=step.act.value,
+            target=step.target,
+            check=step.check,
+            family=step.family,
+            policy=step.policy,
+            rule=step.rule,
+            severity=int(step.severity),
+            reasons=step.reasons,
+            since_us=step.since_us,
+            at_us=step.at_us,
+            author=step.author,
+        )
+
+    def as_step(self, index: int) -> IncidentStep:
+        """The step again; `index` is this entry's own."""
+        return IncidentStep(
+            incident=index if self.incident is None else self.incident,
+            step=self.step,
+            act=Act(self.act),
+            target=self.target,
+            check=self.check,
+            family=self.family,
+            policy=self.policy,
+            rule=self.rule,
+            severity=Severity(self.severity),
+            reasons=tuple(self.reasons),
+            since_us=self.since_us,
+            at_us=self.at_us,
+            author=self.author,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettled(Record):
+    """A message was delivered, or given up after the longest time allowed."""
+
+    CODE: ClassVar[int] = 7
+    alert: str
+    route: str
+    attempt: int
+    at_us: int
+    delivered: bool
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAct(Record):
+    """Something a person did through the program: who, what, why, and with which outcome.
+
+    `act` is a word such as `check` or `reload`; `detail` is a wire map of its own.
+    """
+
+    CODE: ClassVar[int] = 8
+    act: str
+    author: str
+    reason: str
+    at_us: int
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossCounted(Record):
+    """What the agent could not do or could not keep between two moments, by kind."""
+
+    CODE: ClassVar[int] = 9
+    since_us: int
+    until_us: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSet(Record):
+    """A label on a target's time: unreachable (cause: the parents) or blind (the agent itself).
+
+    It begins at `since_us`; the entry with `until_us` ends it.
+    """
+
+    CODE: ClassVar[int] = 10
+    label: str
+    target: str
+    cause: str
+    since_us: int
+    until_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStopped(Record):
+    """The daemon drained and ended in order: what follows is a gap that was announced."""
+
+    CODE: ClassVar[int] = 11
+    at_us: int
+    why: str
+
+
+_ACTS = frozenset(act.value for act in Act)
+_SEVERITIES = frozenset(Severity)
+_FAMILIES = frozenset(Family)
+
+BATCH_CODE = 1
+RECORDS: Mapping[int, type[Record]] = {
+    kind.CODE: kind
+    for kind in (
+        LogOpened,
+        ClockAnchored,
+        ConfigurationInForce,
+        SeriesDefined,
+        IncidentStepped,
+        AlertSettled,
+        OperatorAct,
+        LossCounted,
+        LabelSet,
+        AgentStopped,
+    )
+}
+
+
+def frame(code: int, body: bytes) -> bytes:
+    """Prefix, kind and body; EntryError when it is too long for an entry bundle."""
+    raw = MAGIC + bytes((code,)) + body
+    if len(raw) > MAX_ENTRY_BYTES:
+        raise EntryError(f"an entry of {len(raw)} bytes; at most {MAX_ENTRY_BYTES} fit")
+    return raw
+
+
+def code_of(raw: bytes) -> int:
+    """The kind byte of an entry."""
+    if raw[:2] != MAGIC or len(raw) < 4 or len(raw) > MAX_ENTRY_BYTES:
+        raise EntryError("not an entry of version 1")
+    return raw[2]
+
+
+def read_record(raw: bytes) -> Record:
+    """The entry of these bytes (not a batch); EntryError when they are none."""
+    kind = RECORDS.get(code_of(raw))
+    if kind is None:
+        raise EntryError(f"unknown kind of entry {raw[2]}")
+    try:
+        values = decode(raw[3:])
+    except WireError as error:
+        raise EntryError(str(error)) from error
+    if not isinstance(values, dict):
+        raise EntryError("the body is not a map")
+    return kind.from_fields(values)
