@@ -1,0 +1,107 @@
+"""Policies as people write them: the configuration schema of `policies/*.yaml`, unchecked.
+
+Plain annotated types, so that the configuration can validate them field by field; what needs
+more than a type (expressions, ratios, durations) is checked by `policies.rule.compile_policy`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+Title = dict[Literal["en", "id"], str]
+"""The sentence a person reads, by language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmSource:
+    """How many of the last observations must agree, as "N/M", before an incident steps."""
+
+    open: str = "2/3"
+    close: str = "2/2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSource:
+    """A test beside its rule: evidence as nested YAML, and the verdict it must get."""
+
+    evidence: dict[str, Any]
+    verdict: Literal["compliant", "violated", "indeterminate"]
+    target: dict[str, Any] = field(default_factory=dict)
+    """Facts of the target; those left out are empty."""
+    reasons: list[str] | None = None
+    """When given, the exact reasons that a violated verdict must show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverSource:
+    """A violation that somebody accepts for one target until a day; it still shows."""
+
+    target: str
+    justification: str
+    until: date
+    """The last day on which it holds, in UTC."""
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSource:
+    """A rule: judges one observation of one check."""
+
+    id: str
+    check: str
+    require: str
+    """CEL over `evidence.` and `target.`: true is compliant."""
+    title: Title = field(default_factory=dict)
+    applies_to: str = "true"
+    """CEL over `target.`: which targets of the check the rule judges."""
+    severity: Literal["info", "warning", "critical"] = "warning"
+    controls: list[str] = field(default_factory=list)
+    confirm: ConfirmSource = field(default_factory=ConfirmSource)
+    availability: bool = False
+    """The rule says what "available" means, instead of the check's default expression."""
+    tests: list[CaseSource] = field(default_factory=list)
+    waivers: list[WaiverSource] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSource:
+    """A calendar window and the zone that cuts it."""
+
+    calendar: Literal["month", "quarter", "year"] = "month"
+    timezone: str = "Asia/Makassar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossSource:
+    """Availability by loss (ITU-T Y.1540): unavailable when loss exceeds `ratio` over `over`."""
+
+    ratio: float = 0.2
+    over: str = "5m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveSource:
+    """An objective: judges a window of time."""
+
+    id: str
+    indicator: Literal["availability", "loss", "delay", "mttr"]
+    measured_by: list[str]
+    """Ids of rules: any violated is unavailable, else any Indeterminate is unobserved."""
+    target: str
+    """A percentage such as "99.5%", or a duration such as "750ms" for delay and mttr."""
+    applies_to: str = "true"
+    title: Title = field(default_factory=dict)
+    window: WindowSource = field(default_factory=WindowSource)
+    unreachable: Literal["unobserved", "unavailable"] = "unobserved"
+    loss: LossSource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySource:
+    """One policy: rules and objectives under a name and a version."""
+
+    policy: str
+    version: int
+    title: Title = field(default_factory=dict)
+    rules: list[RuleSource] = field(default_factory=list)
+    objectives: list[ObjectiveSource] = field(default_factory=list)
