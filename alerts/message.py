@@ -1,0 +1,247 @@
+"""The sentences of an alert. Pure: the same row, language and zone give the same message.
+
+Rules enforced here: plain text; bounded length; whatever came from the network shows with its
+control and direction characters escaped, so that it can forge neither a line nor a header; the
+alert's id is the last line of every body, so that a repetition can be told from news.
+"""
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Literal
+
+from alerts.payload import emergency_row
+from monitor.model import Act, OutboxRow
+from monitor.text import Language, catalogue, say
+
+TITLE_LIMIT = 150
+VALUE_LIMIT = 300
+REASONS_LIMIT = 8
+"""With these limits a body stays below 4,096 characters, Telegram's bound."""
+
+Urgency = Literal["failure", "warning", "success", "info"]
+"""The kinds of message that Apprise knows."""
+
+_URGENCY: Mapping[str, Urgency] = {"critical": "failure", "warning": "warning", "info": "info"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a person receives. `id` is the alert's id and is also the body's last line."""
+
+    title: str
+    body: str
+    kind: Urgency
+    id: str
+
+
+def compose(row: OutboxRow, lang: Language, timezone: tzinfo, *, signed: bool = True) -> Message:
+    """The message of an outbox row; `signed` False adds that no signed checkpoint covers it.
+
+    A payload that cannot be read still gives a message, with the incident's number: an alert
+    is not lost because it cannot be told well.
+    """
+    try:
+        payload = json.loads(row.payload)
+        if "emergency" in payload:
+            return _emergency(row, payload, lang, timezone)
+        return _Incident(row, payload, lang, timezone).message(signed)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        lines = [say("alerts.unreadable", lang, incident=row.incident, step=row.step)]
+        title = say("alerts.title-unreadable", lang, incident=row.incident)
+        return _message(title, lines, "warning", row.id, lang)
+
+
+def compose_emergency(
+    code: str,
+    values: Mapping[str, object],
+    lang: Language,
+    *,
+    origin: str,
+    at_us: int,
+    timezone: tzinfo,
+) -> Message:
+    """An alert about the agent itself. `code`: see `EMERGENCIES`; an unknown one shows as it is."""
+    return compose(emergency_row(origin, code, values, "", at_us), lang, timezone)
+
+
+def compose_test(
+    route: str, lang: Language, *, origin: str, at_us: int, timezone: tzinfo, id_: str
+) -> Message:
+    """The message of `sasando alert test`."""
+    lines = [
+        say("alerts.test", lang),
+        say("alerts.route", lang, route=plain(route)),
+        say("alerts.agent", lang, origin=plain(origin)),
+        say("alerts.time", lang, time=local_time(at_us, timezone)),
+    ]
+    return _message(say("alerts.title-test", lang, route=plain(route)), lines, "info", id_, lang)
+
+
+EMERGENCIES = (
+    "disk-full",
+    "store-locked",
+    "store-unwritable",
+    "signing-failed",
+    "ledger-ahead",
+    "overload",
+    "stopping",
+)
+"""The agent's own troubles that have a sentence, `alerts.emergency-<code>`."""
+
+
+def local_time(at_us: int, timezone: tzinfo) -> str:
+    """`2026-11-23 14:05:33 WITA`: whole seconds in the city's zone, with the zone's name."""
+    moment = (_EPOCH + timedelta(microseconds=at_us)).astimezone(timezone)
+    return f"{moment:%Y-%m-%d %H:%M:%S} {moment.tzname() or f'{moment:%z}'}"
+
+
+def spoken_duration(microseconds: int, lang: Language) -> str:
+    """`1 h 5 min`: days to seconds, parts that are zero left out; below a second says so."""
+    seconds = microseconds // 1_000_000
+    if seconds < 1:
+        return say("alerts.duration-instant", lang)
+    parts = []
+    for unit, size in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(say(f"alerts.duration-{unit}", lang, count=count))
+    return " ".join(parts)
+
+
+def plain(text: object, limit: int = VALUE_LIMIT) -> str:
+    r"""One line of at most `limit` characters; control, direction and line characters as `\x1b`.
+
+    Every space that is not the ordinary one shows as the ordinary one.
+    """
+    shown: list[str] = []
+    room = limit
+    for character in str(text)[: limit + 1]:
+        piece = _shown(character)
+        if len(piece) > room - 1:
+            return "".join(shown) + "…"
+        shown.append(piece)
+        room -= len(piece)
+    return "".join(shown)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class _Incident:
+    """A message about one step of an incident, line by line."""
+
+    row: OutboxRow
+    payload: Mapping[str, Any]
+    lang: Language
+    timezone: tzinfo
+
+    def message(self, signed: bool) -> Message:
+        act = Act(self.payload["act"])
+        severity = say(f"alerts.severity-{self.payload['severity']}", self.lang)
+        title = say(
+            f"alerts.title-{act.value}",
+            self.lang,
+            severity=severity.upper(),
+            target=plain(self.payload["target_name"] or self.payload["target"], 60),
+            rule=plain(self._title(), 60),
+        )
+        lines = [*self._what(act), *self._when(act), *self._why(), self._line("severity", severity)]
+        lines.append(self._line("incident", str(self.row.incident)))
+        lines.append(self._line("rule-id", f"{self.payload['policy']}/{self.payload['rule']}"))
+        if not signed:
+            lines.append(say("alerts.unsigned", self.lang))
+        return _message(title, lines, self._urgency(act), self.row.id, self.lang)
+
+    def _what(self, act: Act) -> list[str]:
+        payload = self.payload
+        name, key = payload["target_name"], payload["target"]
+        lines = [
+            say(f"alerts.act-{act.value}", self.lang),
+            self._line("rule", self._title()),
+            self._line("target", f"{name} ({key})" if name and name != key else key),
+        ]
+        if payload["site_name"]:
+            lines.append(self._line("site", payload["site_name"]))
+        if payload["check"]:
+            family = f" (IPv{payload['family']})" if payload["family"] else ""
+            lines.append(self._line("check", f"{payload['check']}{family}"))
+        if payload["author"]:
+            lines.append(self._line("author", payload["author"]))
+        return lines
+
+    def _when(self, act: Act) -> list[str]:
+        since, at, opened = (self.payload[name] for name in ("since_us", "at_us", "opened_us"))
+        if act is Act.OPENED:
+            return [self._moment("since", since), self._moment("confirmed", at)]
+        lines = [] if opened is None else [self._moment("since", opened)]
+        if act is Act.ACKNOWLEDGED:
+            return [*lines, self._moment("acknowledged", at)]
+        if act is Act.WITHDRAWN:
+            return [*lines, self._moment("withdrawn", at)]
+        lines.append(self._moment("recovered", since))
+        lines.append(self._moment("confirmed", at))
+        if opened is not None:
+            lasted = spoken_duration(max(since - opened, 0), self.lang)
+            lines.append(self._line("duration", lasted))
+        return lines
+
+    def _why(self) -> list[str]:
+        reasons: Sequence[object] = self.payload["reasons"]
+        if not reasons:
+            return []
+        lines = [say("alerts.reasons", self.lang)]
+        lines += [f"- {plain(reason)}" for reason in reasons[:REASONS_LIMIT]]
+        if len(reasons) > REASONS_LIMIT:
+            lines.append(say("alerts.more-reasons", self.lang, count=len(reasons) - REASONS_LIMIT))
+        return lines
+
+    def _title(self) -> str:
+        titles = self.payload["titles"]
+        return str(titles.get(self.lang) or next(iter(titles.values()), "") or self.payload["rule"])
+
+    def _line(self, name: str, value: str) -> str:
+        return say(f"alerts.{name}", self.lang, value=plain(value))
+
+    def _moment(self, name: str, at_us: int) -> str:
+        return self._line(name, local_time(at_us, self.timezone))
+
+    def _urgency(self, act: Act) -> Urgency:
+        if act is Act.CLOSED:
+            return "success"
+        return _URGENCY[self.payload["severity"]] if act is Act.OPENED else "info"
+
+
+def _emergency(
+    row: OutboxRow, payload: Mapping[str, Any], lang: Language, timezone: tzinfo
+) -> Message:
+    code = str(payload["emergency"])
+    known = f"emergency-{code}" in catalogue(lang, "alerts")
+    sentence = say(f"alerts.emergency-{code if known else 'other'}", lang, code=plain(code, 60))
+    lines = [
+        sentence,
+        say("alerts.agent", lang, origin=plain(payload["origin"])),
+        say("alerts.time", lang, time=local_time(payload["at_us"], timezone)),
+    ]
+    lines += [
+        f"- {plain(name, 60)}: {plain(value)}"
+        for name, value in list(payload["values"].items())[:REASONS_LIMIT]
+    ]
+    lines.append(say("alerts.emergency-unlogged", lang))
+    title = say("alerts.title-emergency", lang, origin=plain(payload["origin"], 60))
+    return _message(title, lines, "failure", row.id, lang)
+
+
+def _message(title: str, lines: Sequence[str], kind: Urgency, id_: str, lang: Language) -> Message:
+    body = "\n".join([*lines, say("alerts.id", lang, id=id_)])
+    return Message(title=plain(title, TITLE_LIMIT), body=body, kind=kind, id=id_)

@@ -1,0 +1,82 @@
+"""What an outbox row carries, and its id. Pure.
+
+The payload is JSON and is stored with the row, so that a message can be composed again after a
+restart, when the configuration may already be another one.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from monitor.model import IncidentStep, OutboxRow
+
+VERSION = 1
+NO_INCIDENT = -1
+"""The `incident` of a row that belongs to none: a test, or an emergency of the agent."""
+
+
+def alert_id(origin: str, incident: int, step: int, route: str) -> str:
+    """SHA-256 in hex of the four fields, each as u32be length and UTF-8 bytes.
+
+    Integers are in decimal. The length prefix keeps different alerts from hashing equal bytes.
+    """
+    digest = hashlib.sha256()
+    for text in (origin, str(incident), str(step), route):
+        raw = text.encode("utf-8")
+        digest.update(len(raw).to_bytes(4, "big") + raw)
+    return digest.hexdigest()
+
+
+def payload_of(
+    step: IncidentStep,
+    target_name: str,
+    site_name: str,
+    titles: Mapping[str, str],
+    *,
+    opened_us: int | None = None,
+) -> str:
+    """JSON with everything a message about `step` needs beside its row.
+
+    `titles`: the rule's title by language. `opened_us`: `since_us` of the opening, for the steps
+    after it; without it a recovery cannot say how long the incident lasted.
+    """
+    return _canonical(
+        {
+            "version": VERSION,
+            "act": step.act.value,
+            "target": step.target,
+            "target_name": target_name,
+            "site_name": site_name,
+            "check": step.check,
+            "family": step.family,
+            "policy": step.policy,
+            "rule": step.rule,
+            "titles": dict(titles),
+            "severity": step.severity.word,
+            "reasons": list(step.reasons),
+            "since_us": step.since_us,
+            "at_us": step.at_us,
+            "author": step.author,
+            "opened_us": opened_us,
+        }
+    )
+
+
+def emergency_row(
+    origin: str, code: str, values: Mapping[str, object], route: str, at_us: int
+) -> OutboxRow:
+    """The row of an alert about the agent itself; it lives in memory only."""
+    told = {name: str(value) for name, value in values.items()}
+    payload = {"version": VERSION, "emergency": code, "values": told, "origin": origin}
+    return OutboxRow(
+        id=alert_id(f"{origin} emergency {code}", at_us, 0, route),
+        incident=NO_INCIDENT,
+        step=0,
+        route=route,
+        payload=_canonical({**payload, "at_us": at_us}),
+        created_us=at_us,
+    )
+
+
+def _canonical(value: Mapping[str, object]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,204 @@
+"""What a person reads."""
+
+import dataclasses
+import json
+from datetime import UTC
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.message import (
+    EMERGENCIES,
+    compose,
+    compose_emergency,
+    compose_test,
+    local_time,
+    plain,
+    spoken_duration,
+)
+from alerts.payload import alert_id
+from monitor.model import Act, Severity
+from monitor.text import LANGUAGES, Language
+from tests.alerts.samples import OPENED_US, ORIGIN, WITA, a_step, rows
+
+HOUR_US = 3_600_000_000
+
+
+def test_an_opening_says_what_where_since_when_and_why_in_indonesian() -> None:
+    """The whole message, word for word."""
+    (row,) = rows(a_step())
+    message = compose(row, "id", WITA)
+    assert message.title == "[KRITIS] Dukcapil fiber: Tautan menjawab"
+    assert message.kind == "failure"
+    assert message.body.splitlines() == [
+        "Ditemukan pelanggaran.",
+        "Perihal: Tautan menjawab",
+        "Sasaran: Dukcapil fiber (dukcapil-fo)",
+        "Lokasi: Dinas Dukcapil",
+        "Pemeriksaan: icmp (IPv4)",
+        "Sejak: 2026-11-23 14:05:33 WITA",
+        "Dipastikan: 2026-11-23 14:07:33 WITA",
+        "Alasan:",
+        "- loss 0.40 > 0.05",
+        "Tingkat keparahan: kritis",
+        "Insiden: 41",
+        "Aturan: links/link-answers",
+        f"ID peringatan: {row.id}",
+    ]
+
+
+def test_a_recovery_says_in_english_how_long_it_lasted() -> None:
+    """From the first bad observation to the first good one."""
+    good_us = OPENED_US + HOUR_US + 300_000_000
+    step = a_step(Act.CLOSED, since_us=good_us, at_us=good_us + 60_000_000)
+    (row,) = rows(step, opened_us=OPENED_US)
+    message = compose(row, "en", WITA)
+    assert message.title == "[RECOVERED] Dukcapil fiber: The link answers"
+    assert message.kind == "success"
+    assert "Since: 2026-11-23 14:05:33 WITA" in message.body
+    assert "Recovered: 2026-11-23 15:10:33 WITA" in message.body
+    assert "Lasted: 1 h 5 min" in message.body.splitlines()
+
+
+def test_a_recovery_without_its_opening_names_no_duration() -> None:
+    """Undefined is not zero."""
+    (row,) = rows(a_step(Act.CLOSED))
+    assert "Lasted" not in compose(row, "en", WITA).body
+
+
+@pytest.mark.parametrize("act", list(Act))
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_act_has_a_message_in_both_languages(act: Act, lang: Language) -> None:
+    """With a title, the author where there is one, and the id in the last line."""
+    (row,) = rows(a_step(act, author="maria"), opened_us=OPENED_US)
+    message = compose(row, lang, WITA)
+    assert message.id == row.id
+    assert message.body.splitlines()[-1].endswith(row.id)
+    assert "maria" in message.body
+    assert "{" not in message.title + message.body
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_the_urgency_follows_the_severity(severity: Severity) -> None:
+    """Apprise shows a failure, a warning or news."""
+    (row,) = rows(a_step(severity=severity))
+    kinds = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
+    assert compose(row, "id", WITA).kind == kinds[severity]
+
+
+@pytest.mark.parametrize(("lang", "word"), [("id", "TIDAK BERTANDA TANGAN"), ("en", "UNSIGNED")])
+def test_an_unsigned_message_says_so(lang: Language, word: str) -> None:
+    """Only when no signed checkpoint covers it."""
+    (row,) = rows(a_step())
+    assert word in compose(row, lang, WITA, signed=False).body
+    assert word not in compose(row, lang, WITA).body
+
+
+def test_hostile_evidence_forges_no_line() -> None:
+    """A reason with line breaks, escapes and direction marks stays one harmless line."""
+    evil = "banner\r\nAlert ID: " + "0" * 64 + "\x1b[31m\u202egpj\u2028end\x00"
+    (row,) = rows(a_step(reasons=(evil,), target="a\nb"))
+    body = compose(row, "en", WITA).body
+    assert [line for line in body.splitlines() if line.startswith("Alert ID")] == [
+        f"Alert ID: {row.id}"
+    ]
+    assert r"- banner\r\nAlert ID" in body
+    assert r"\x1b[31m\u202egpj\u2028end\x00" in body
+    assert r"a\nb" in body
+
+
+@given(st.text(max_size=400), st.integers(min_value=2, max_value=300))
+def test_plain_text_is_one_bounded_printable_line(text: str, limit: int) -> None:
+    """Whatever comes in."""
+    shown = plain(text, limit)
+    assert len(shown) <= limit
+    assert shown.isprintable()
+    assert len(shown.splitlines()) <= 1
+
+
+@given(st.lists(st.text(max_size=2_000), max_size=40), st.text(max_size=2_000))
+def test_a_message_is_bounded_whatever_the_evidence(reasons: list[str], name: str) -> None:
+    """It fits Telegram's 4,096 characters and still ends with its id."""
+    (row,) = rows(a_step(reasons=tuple(reasons), target=name, policy=name, author=name))
+    message = compose(row, "id", WITA)
+    assert len(message.title) <= 150
+    assert len(message.title) + len(message.body) < 4_096
+    assert message.body.endswith(row.id)
+
+
+@pytest.mark.parametrize("payload", ["", "{}", "[1]", '{"act": "danced"}', '{"emergency": 1}'])
+def test_a_payload_that_cannot_be_read_still_gives_a_message(payload: str) -> None:
+    """With the number of the incident and the id."""
+    (row,) = rows(a_step())
+    message = compose(dataclasses.replace(row, payload=payload), "en", WITA)
+    assert "incident 41" in message.body
+    assert message.body.endswith(row.id)
+
+
+@given(st.integers(min_value=-(2**70), max_value=2**70))
+def test_an_impossible_time_still_gives_a_message(since_us: int) -> None:
+    """A time outside the calendar does not lose the alert."""
+    (row,) = rows(a_step(since_us=since_us))
+    assert compose(row, "en", WITA).body.endswith(row.id)
+
+
+def test_times_show_in_the_city_s_zone_with_its_name() -> None:
+    """WITA in Kupang, UTC where the zone is UTC."""
+    assert local_time(OPENED_US, WITA) == "2026-11-23 14:05:33 WITA"
+    assert local_time(OPENED_US, UTC) == "2026-11-23 06:05:33 UTC"
+
+
+@given(st.integers(min_value=0, max_value=10**13))
+def test_a_duration_is_said_to_the_second(microseconds: int) -> None:
+    """The parts add up to the whole seconds."""
+    said = spoken_duration(microseconds, "en")
+    sizes = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+    words = said.split()
+    if microseconds < 1_000_000:
+        assert said == "less than a second"
+    else:
+        parts = zip(words[::2], words[1::2], strict=True)
+        assert sum(int(n) * sizes[u] for n, u in parts) == microseconds // 1_000_000
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("code", [*EMERGENCIES, "a-new-trouble"])
+def test_an_emergency_names_the_trouble_and_its_values(code: str, lang: Language) -> None:
+    """Known codes have a sentence; an unknown one shows as it is."""
+    message = compose_emergency(
+        code, {"free": "0 B"}, lang, origin=ORIGIN, at_us=OPENED_US, timezone=WITA
+    )
+    assert "- free: 0 B" in message.body
+    assert ORIGIN in message.body
+    assert message.kind == "failure"
+    assert (code in message.body) == (code == "a-new-trouble")
+
+
+def test_a_test_message_names_its_route() -> None:
+    """And says that nothing is wrong."""
+    message = compose_test("noc", "id", origin=ORIGIN, at_us=OPENED_US, timezone=WITA, id_="ab")
+    assert "noc" in message.title
+    assert "Tidak ada gangguan" in message.body
+    assert message.body.splitlines()[-1] == "ID peringatan: ab"
+
+
+texts = st.text(max_size=8)
+numbers = st.integers(min_value=0, max_value=200)
+
+
+@given(st.tuples(texts, numbers, numbers, texts), st.tuples(texts, numbers, numbers, texts))
+def test_two_alerts_share_an_id_only_when_every_field_is_equal(
+    one: tuple[str, int, int, str], other: tuple[str, int, int, str]
+) -> None:
+    """The length prefix keeps neighbouring fields apart."""
+    assert (alert_id(*one) == alert_id(*other)) == (one == other)
+    assert alert_id("a", 12, 3, "b") != alert_id("a", 1, 23, "b")
+
+
+def test_the_payload_holds_what_the_message_needs_and_no_more() -> None:
+    """It is canonical JSON with a version."""
+    (row,) = rows(a_step())
+    payload = json.loads(row.payload)
+    assert payload["version"] == 1
+    assert row.payload == json.dumps(payload, sort_keys=True, separators=(",", ":"))
