@@ -1,0 +1,89 @@
+"""agent.yaml into the agent of the configuration: defaults, paths, scope."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from checks.scope import ScopeRange
+from monitor.config.configuration import Agent
+from monitor.config.problem import Problem, problem, shown
+from monitor.config.schema import AgentEntry
+from monitor.config.values import literal
+from monitor.config.yaml_tree import Tree
+from monitor.secret import mask
+
+EXPIRY_NOTICE = timedelta(days=30)
+"""From when on an authority that ends is a warning."""
+
+
+def build_agent(entry: AgentEntry, directory: Path) -> Agent:
+    """The agent, every path absolute."""
+    state = Path(entry.state)
+    mark = state.with_name(f"{state.name}-mark") / "high-water"
+    return Agent(
+        origin=entry.origin,
+        vantage=entry.vantage,
+        key=entry.key.private,
+        passphrase=entry.key.passphrase,
+        language=entry.language,
+        timezone=ZoneInfo(entry.timezone),
+        state=state,
+        store=entry.store or f"sqlite:///{state}/ledger.db",
+        high_water_mark=Path(entry.high_water_mark) if entry.high_water_mark else mark,
+        control=Path(entry.control),
+        trusted_key=directory / "trust" / "log.vkey",
+        retention_us=entry.retention,
+        scope=(*_written_scope(entry), *_own_scope(entry)),
+        resolvers=tuple(entry.resolvers),
+        time_servers=tuple(entry.ntp),
+        ca_file=str(directory / entry.ca_file) if entry.ca_file else "",
+        packs=tuple(entry.packs),
+    )
+
+
+def _written_scope(entry: AgentEntry) -> Iterable[ScopeRange]:
+    return (
+        ScopeRange(
+            network=ip_network(one.network),
+            authorised_by=one.authorised_by,
+            letter=one.letter,
+            until=one.until,
+        )
+        for one in entry.scope
+    )
+
+
+def _own_scope(entry: AgentEntry) -> Iterable[ScopeRange]:
+    """Resolvers, time servers and canaries count as scope where they are literal addresses."""
+    named = [("resolvers", address) for address in entry.resolvers]
+    named += [("ntp", host) for host in entry.ntp]
+    named += [("canaries", canary.address) for canary in entry.canaries.values()]
+    return (
+        ScopeRange(
+            network=ip_network(address.partition("%")[0]),
+            authorised_by=f"agent.yaml {section}:",
+            letter="-",
+            until=date.max,
+        )
+        for section, address in named
+        if literal(address)
+    )
+
+
+def agent_warnings(entry: AgentEntry, tree: Tree, today: date) -> list[Problem]:
+    """What is allowed in agent.yaml, and yet worth a word."""
+    warnings = []
+    for position, one in enumerate(entry.scope):
+        place = tree.of_value(("scope", position, "until"))
+        values = {"network": one.network, "letter": shown(one.letter), "until": one.until}
+        if one.until < today:
+            warnings.append(problem(place, "scope-ended", **values))
+        elif one.until - today <= EXPIRY_NOTICE:
+            warnings.append(problem(place, "scope-ending", **values))
+    if isinstance(entry.store, str) and mask(entry.store) != entry.store:
+        warnings.append(problem(tree.of_value(("store",)), "plain-secret", url=mask(entry.store)))
+    if not entry.canaries:
+        warnings.append(problem(tree.of_value(()), "no-canaries"))
+    return warnings

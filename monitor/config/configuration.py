@@ -1,0 +1,95 @@
+"""The configuration in force: what the rest of the house sees of the files. Frozen."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from alerts.routing import Route, RouteSource, route_of
+from checks.base import Assignment, Settings
+from checks.scope import ScopeRange
+from monitor.config.problem import Problem
+from monitor.config.schema import AccessEntry, ZoneEntry
+from monitor.model import Target
+from monitor.secret import Secret
+from monitor.text import Language
+from policies.rule import Policy
+
+AGENT = "agent"
+"""Key of the pseudo target on which the agent's own checks, host and clock, run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """What agent.yaml says, with its defaults filled in; every path is absolute."""
+
+    origin: str
+    vantage: str
+    key: Secret
+    passphrase: Secret | None
+    """None: whatever holds the key encrypts it (a systemd credential)."""
+    language: Language
+    timezone: ZoneInfo
+    state: Path
+    store: str | Secret = field(repr=False)
+    high_water_mark: Path
+    control: Path
+    trusted_key: Path
+    """trust/log.vkey beside the configuration: what `verify` trusts."""
+    retention_us: int
+    scope: tuple[ScopeRange, ...]
+    """As written; then the resolvers, time servers and canaries with literal addresses."""
+    resolvers: tuple[str, ...]
+    time_servers: tuple[str, ...]
+    ca_file: str
+    packs: tuple[str, ...]
+
+    def store_url(self) -> str:
+        """The database URL, revealed: it may hold a password. SecretError as `reveal`."""
+        return self.store.reveal() if isinstance(self.store, Secret) else self.store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutePlan:
+    """A route of alerts.yaml, its `applies_to` compiled, its secret not yet read."""
+
+    name: str
+    source: RouteSource
+    applies: Callable[[Target], bool] = field(repr=False)
+
+    def route(self) -> Route:
+        """The route ready for work; SecretError when its URL cannot be read."""
+        url = self.source.url
+        revealed = url.reveal() if isinstance(url, Secret) else url
+        return route_of(self.name, self.source, revealed, self.applies)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything the files say, checked whole. Order is that of the files, sorted by name."""
+
+    directory: Path
+    agent: Agent
+    targets: Mapping[str, Target]
+    """Enabled and disabled ones, the canaries and the agent itself, by key."""
+    disabled: frozenset[str]
+    """Keys of targets with `enabled: false`: listed, not probed."""
+    assignments: tuple[Assignment, ...]
+    policies: tuple[Policy, ...]
+    """Own ones by file, then the packs that agent.yaml names."""
+    routes: Mapping[str, RoutePlan]
+    fees: Mapping[str, int]
+    """Rupiah a month, by link."""
+    zones: Mapping[str, ZoneEntry]
+    access: tuple[AccessEntry, ...]
+    defaults: Mapping[str, Mapping[str, object]]
+    """Typed settings by check that agent.yaml gives every target."""
+    texts: Mapping[str, bytes]
+    """Every file as read, by its path below the directory; secrets are references only."""
+    warnings: tuple[Problem, ...] = ()
+
+    def settings(self, check: str, base: Settings) -> Settings:
+        """`base` with the agent's defaults for this check laid over it (on-demand checks)."""
+        from dataclasses import replace
+
+        return replace(base, **self.defaults.get(check, {}))  # type: ignore[arg-type]

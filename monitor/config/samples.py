@@ -1,0 +1,142 @@
+"""The commented files that `sasando init` writes beside the inventory."""
+
+AGENT = """\
+# agent.yaml: who looks, from where, and what it may look at.
+# agent.yaml: siapa yang memeriksa, dari mana, dan apa yang boleh diperiksa.
+
+# The log's name for ever; it names the signing key. Changing it means a new log and a new key.
+# Nama log untuk selamanya; ikut menamai kunci tanda tangan.
+origin: @ORIGIN@
+
+# Where this agent looks from. / Dari mana agen ini memeriksa.
+vantage: diskominfo
+
+# Language of messages (id, en); the zone that cuts the days and months of the SLA.
+language: id
+timezone: Asia/Makassar
+
+# Where the database and the control socket lie. The high-water mark (the latest signed
+# checkpoint) is kept apart from the database, so that a restored old copy is found out.
+@PLACES@
+
+# sqlite in the state directory unless another is named, such as
+# store: {secret: "credential:store-url"}     # postgresql+psycopg://…
+
+# The log's signing key, made by `sasando init`, encrypted with the passphrase.
+# Better on a server: let systemd hold it, encrypted to the machine:
+#   key: {private: {secret: "credential:log-key"}}
+key:
+  private: {secret: "file:secrets/log.key"}
+  passphrase: {secret: "file:secrets/log.passphrase"}
+
+# How long observations are kept. / Berapa lama pengamatan disimpan.
+retention: 730d
+
+# Only these networks are ever probed, by whose authority and until when. Probes of anything
+# else are refused before a packet is sent.
+# Hanya jaringan ini yang boleh diperiksa: atas wewenang siapa, nomor surat, sampai kapan.
+# scope:
+#   - network: 192.0.2.0/24
+#     authorised_by: Kepala Dinas Kominfo
+#     letter: 555/001/DKI/2026
+#     until: 2027-12-31
+scope: []
+
+# Name servers and time servers of the agent; literal addresses count as scope.
+# resolvers: [192.0.2.53]
+# ntp: [192.0.2.123]
+
+# Addresses that show whether the agent itself can see: the first router, a provider's router.
+# When every canary is silent the agent accuses nobody.
+# Kenari: bila semuanya diam, yang terganggu adalah agen sendiri.
+# canaries:
+#   gateway: {address: 192.0.2.254}
+
+# Settings by check for every target; a target's own `checks:` win.
+defaults:
+  icmp: {interval: 60s, count: 5}
+  http: {interval: 60s}
+  tls: {interval: 1h}
+
+# Bundled policies to judge by. / Kebijakan bawaan yang dipakai menilai.
+packs: [availability, delay-and-loss, tls-baseline, agent-health]
+"""
+
+SERVICES = """\
+# Services: an https URL is looked at by http and tls, tcp://host:port by tcp; `dns` is a name
+# that must resolve. / Layanan: URL https diperiksa dengan http dan tls.
+services:
+  website:
+    name: Situs Pemerintah Kota Kupang
+    site: core
+    url: https://www.example/
+    dns: www.example
+    login: /login
+    labels: [public]
+    enabled: false
+"""
+
+ALERTS = """\
+# Routes: whom to tell, through Apprise. Both are disabled: put the URL into the file of the
+# secret (chmod 600), set enabled: true, and try it with `sasando alert test`.
+# Rute peringatan: isi URL ke dalam berkas rahasia, lalu tulis enabled: true.
+routes:
+  telegram:
+    description: Grup Telegram petugas jaringan
+    url: {secret: "file:secrets/telegram-url"}    # tgram://BOT_TOKEN/CHAT_ID
+    enabled: false
+    lang: id
+    severity: critical
+  email:
+    description: Kotak surat Diskominfo
+    url: {secret: "file:secrets/email-url"}       # mailtos://USER:PASSWORD@mail.example?to=noc@example
+    enabled: false
+    lang: id
+    severity: warning
+"""
+
+POLICY = """\
+# A policy of your own, beside the bundled ones: rules judge one observation, objectives a month.
+# The expressions are CEL; `sasando policy test` runs the cases beside the rules.
+# Kebijakan sendiri: aturan menilai satu pengamatan, sasaran menilai satu bulan.
+policy: kupang
+version: 1
+title: {en: Agreements of Kota Kupang, id: Kesepakatan Kota Kupang}
+rules:
+  - id: website-in-time
+    title: {en: The website is there within 3 s, id: Situs tampil dalam 3 detik}
+    check: http
+    applies_to: '"public" in target.labels'
+    require: evidence.total_ms <= 3000.0
+    severity: warning
+    tests:
+      - {evidence: {total_ms: 800}, verdict: compliant}
+      - {evidence: {total_ms: 4000}, verdict: violated}
+objectives:
+  - id: contract-availability
+    title: {en: Availability by contract, id: Ketersediaan menurut kontrak}
+    applies_to: target.kind == "link" && target.role == "primary"
+    indicator: availability
+    measured_by: [icmp-available]
+    target: 99.5%
+    window: {calendar: month, timezone: Asia/Makassar}
+"""
+
+README = """\
+This directory is the configuration of sasando. Try: sasando config check -c .
+
+agent.yaml    who looks, and what it may look at (scope)
+inventory/    sites, links, hotspots, services
+policies/     what is judged
+alerts.yaml   who is told
+trust/        the verifier key of the log: what `sasando verify` trusts; publish it
+secrets/      files that {secret: "file:secrets/NAME"} names; mode 600, in no backup of others
+
+On a server, give the secrets to the service as systemd credentials instead:
+  systemd-creds encrypt --name=log-key secrets/log.key /etc/credstore.encrypted/log-key
+  (likewise log-passphrase), then in agent.yaml
+  key: {private: {secret: "credential:log-key"}, passphrase: {secret: "credential:log-passphrase"}}
+and remove the two files from secrets/.
+
+Direktori ini berisi konfigurasi sasando. Semua target dinonaktifkan dan beralamat contoh.
+"""

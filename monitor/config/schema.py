@@ -1,0 +1,196 @@
+"""What may stand in agent.yaml and inventory/*.yaml. (Policies: `policies.source`; routes:
+`alerts.routing`; settings of checks: `checks`.) The docstrings are what an editor shows.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, MinLen
+from pydantic import Field, WithJsonSchema
+
+from monitor.config.values import (
+    Absolute,
+    Address,
+    Host,
+    Key,
+    Length,
+    Line,
+    Mac,
+    Network,
+    Origin,
+    Port,
+    Url,
+    Zone,
+)
+from monitor.secret import Secret
+from monitor.text import Language
+
+DAY_US = 86_400_000_000
+
+CheckTable = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-checks": True})]
+"""Settings by check; each is validated against its check's own dataclass."""
+Labels = dict[Line, Line] | list[Line]
+"""`{owner: dukcapil}`, or `[public]` for labels without a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeEntry:
+    """A network that may be probed, by whose authority, and until when."""
+
+    network: Network
+    authorised_by: Annotated[Line, MinLen(1)]
+    letter: Annotated[Line, MinLen(1)]
+    """Number of the letter."""
+    until: date
+    """The last day of the authority."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEntry:
+    """The log's signing key: PEM (PKCS#8), and its passphrase unless a credential encrypts it."""
+
+    private: Secret
+    passphrase: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryEntry:
+    """An address that shows whether the agent itself can see."""
+
+    address: Host
+    name: Line = ""
+    checks: CheckTable = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentEntry:
+    """The whole of agent.yaml."""
+
+    origin: Origin
+    """The log's name for ever; it names the key. A domain and a path of your own."""
+    vantage: Key
+    """Where the agent looks from."""
+    key: KeyEntry
+    language: Language = "id"
+    timezone: Zone = "Asia/Makassar"
+    """Cuts the days and months of the SLA."""
+    state: Absolute = "/var/lib/sasando"
+    """Directory of the database."""
+    store: str | Secret = ""
+    """Database URL; empty: sqlite in the state directory."""
+    high_water_mark: Absolute | None = None
+    """Kept apart from the database; default: a directory beside the state directory."""
+    control: Absolute = "/run/sasando/control.sock"
+    """The socket on which commands meet the daemon."""
+    retention: Length = 730 * DAY_US
+    scope: list[ScopeEntry] = field(default_factory=list)
+    resolvers: list[Address] = field(default_factory=list)
+    """Name servers; they count as scope. Empty: those of the system, when scope admits them."""
+    ntp: list[Host] = field(default_factory=list)
+    """Time servers; literal addresses count as scope."""
+    canaries: dict[Key, CanaryEntry] = field(default_factory=dict)
+    ca_file: str = ""
+    """PEM of roots of your own beside the system's; relative to this directory."""
+    packs: list[str] = field(default_factory=list)
+    """Bundled policies to judge by."""
+    defaults: CheckTable = field(default_factory=dict)
+    """Settings by check for every target that says nothing else."""
+    checks: CheckTable = field(default_factory=dict)
+    """Settings of the checks of the agent itself: host and clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What every entry of the inventory may say."""
+
+    name: Line = ""
+    """For people; default: its key."""
+    kecamatan: Line = ""
+    labels: Labels = field(default_factory=dict)
+    parents: list[Key] | None = None
+    """What must be up for this to be reachable."""
+    formerly: list[Key] = field(default_factory=list)
+    """Earlier keys: the history goes on under this one."""
+    enabled: bool = True
+    """false: listed, not probed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbedEntry(Entry):
+    """What every entry that is probed may say besides."""
+
+    site: Key
+    role: Line = ""
+    """Of a link: primary, backup or a word of your own."""
+    provider: Line = ""
+    medium: Line = ""
+    checks: CheckTable = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteEntry(Entry):
+    """A place; it is up when any of its links is."""
+
+    aliases: list[Line] = field(default_factory=list)
+    """Other spellings of its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEntry(ProbedEntry):
+    """A line to a site. Its parents are its site's unless it names its own."""
+
+    address: Host | Annotated[list[Host], MinLen(1)]
+    """An address or a host name; a list: at most one address of each family."""
+    fee: Annotated[int, Ge(0)] | None = None
+    """Rupiah a month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotspotEntry(ProbedEntry):
+    """A public wireless network. Its parent is its site unless it names others."""
+
+    ssid: Line
+    gateway: Host | None = None
+    portal: Url | None = None
+    bssids: list[Mac] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceEntry(ProbedEntry):
+    """Something that answers. Its parent is its site unless it names others."""
+
+    url: Url | None = None
+    """https, http, tls, tcp, icmp or dns (dns://server/name)."""
+    dns: Host | None = None
+    """A name that must resolve."""
+    login: str = ""
+    """Path of the login page below the URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneEntry:
+    """A part of the network: where a site's or hotspot's clients are, or networks."""
+
+    from_: Annotated[Key | None, Field(alias="from")] = None
+    hosts: list[Network] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEntry:
+    """Which ports of one zone another zone may reach."""
+
+    from_: Annotated[Key, Field(alias="from")]
+    to: Key
+    ports: Annotated[list[Port], MinLen(1)]
+    expect: Literal["allow", "deny"]
+
+
+SECTIONS: dict[str, type] = {
+    "sites": SiteEntry,
+    "links": LinkEntry,
+    "hotspots": HotspotEntry,
+    "services": ServiceEntry,
+    "zones": ZoneEntry,
+}
+"""Sections of an inventory file that are tables of named entries; `access` is a list."""
