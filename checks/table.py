@@ -1,0 +1,22 @@
+"""The table of checks: one module each, one line each, in the order people see them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from checks import clock, dns, host, http, icmp, tcp, tls
+from checks.base import CheckKind
+
+KINDS: Mapping[str, CheckKind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            icmp.KIND,
+            tcp.KIND,
+            dns.KIND,
+            http.KIND,
+            tls.KIND,
+            clock.KIND,
+            host.KIND,
+        )
+    }
+)
