@@ -1,0 +1,213 @@
+"""An exported log (C2SP tlog-tiles and evidence) as something to verify: hostile until proved.
+
+Enforces: every read is bounded; nothing but regular files below the directory is opened, and no
+symbolic link is followed; a size is a claim and costs nothing. Leaves to others: what the files
+say (`monitor.verify`). Other files beside `checkpoint`, `tile` and `evidence` are not the log's.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from monitor.derive import Changes
+from monitor.ledger.checkpoint import read_unverified
+from monitor.ledger.errors import LedgerError
+from monitor.ledger.finding import Finding
+from monitor.ledger.merkle import HASH_BYTES
+from monitor.ledger.note import MAX_NOTE_BYTES
+from monitor.ledger.tiles import (
+    MAX_ENTRY_BYTES,
+    TILE_BYTES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    TilePath,
+    decode_bundle,
+    parse_path,
+)
+
+MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
+MAX_RECORD_BYTES = 64_000_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Non-blocking: a named pipe in place of a file must not hold us up.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class ExportedLogError(LedgerError):
+    """The directory cannot be read at all."""
+
+
+class ExportedLog:
+    """A `monitor.verify.Source` over a directory. Close it after use."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise ExportedLogError("verify.folder", path=str(path), why=why) from error
+        self._damaged: list[Finding] = []
+        self._note = self._read("checkpoint", MAX_NOTE_BYTES)
+        self._origin, self._size = "", 0
+        if self._note is not None:
+            try:
+                head = read_unverified(self._note)
+                self._origin, self._size = head.origin, head.size
+            except LedgerError:
+                pass  # `checkpoints` gives it to whoever says what is wrong with it
+
+    def __enter__(self) -> "ExportedLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
+
+    def head(self) -> tuple[str, int, bytes | None]:
+        """As the checkpoint claims."""
+        return self._origin, self._size, None
+
+    def checkpoints(self) -> Iterator[tuple[int | None, bytes]]:
+        """The one checkpoint."""
+        if self._note is not None:
+            yield None, self._note
+
+    def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """The entries, bundle by bundle, up to the first that cannot be read."""
+        for first in range(0, size, TILE_WIDTH):
+            width = min(TILE_WIDTH, size - first)
+            path = TilePath(level=None, index=first // TILE_WIDTH, width=width)
+            raw = self._read(str(path), MAX_BUNDLE_BYTES)
+            if raw is None:
+                return
+            try:
+                bundle = decode_bundle(raw, width)
+            except LedgerError as error:
+                values: dict[str, str | int] = {"path": str(path), "why": str(error)}
+                self._damaged.append(Finding(index=first, what="verify.damaged", values=values))
+                return
+            yield from enumerate(bundle, first)
+
+    def surplus(self, size: int) -> Iterator[Finding]:
+        """Files under `tile` and `evidence` that a log of this size does not consist of."""
+        yield from self._damaged
+        for path in self._files("tile"):
+            if not _belongs(path, size):
+                yield Finding(index=None, what="verify.surplus-file", values={"path": path[:200]})
+        for path in self._files("evidence"):
+            if not _SHA256.fullmatch(path.removeprefix("evidence/")):
+                yield Finding(index=None, what="verify.surplus-file", values={"path": path[:200]})
+
+    def tile(self, level: int, index: int) -> bytes:
+        """The tile in the one width that a log of the claimed size has; empty if it is not so."""
+        width = min(TILE_WIDTH, (self._size >> level * TILE_HEIGHT) - index * TILE_WIDTH)
+        if width < 1:
+            return b""
+        path = TilePath(level=level, index=index, width=width)
+        hashes = self._read(str(path), TILE_BYTES)
+        return hashes if hashes is not None and len(hashes) == width * HASH_BYTES else b""
+
+    def record(self, sha256: bytes) -> bytes | None:
+        """An evidence record."""
+        return self._read(f"evidence/{sha256.hex()}", MAX_RECORD_BYTES)
+
+    def records(self) -> Iterator[bytes]:
+        """The SHA-256 that each evidence file is named by."""
+        for path in self._files("evidence"):
+            name = path.removeprefix("evidence/")
+            if _SHA256.fullmatch(name):
+                yield bytes.fromhex(name)
+
+    def snapshot_size(self) -> int | None:
+        """An export has no snapshot."""
+        return None
+
+    def rebuild(self) -> "TileComparison":
+        """The upper tiles, to be compared as they grow."""
+        return TileComparison(self.tile)
+
+    def _read(self, path: str, limit: int) -> bytes | None:
+        """A regular file's bytes; None where it is absent, too long, or something else."""
+        *folders, name = path.split("/")
+        directory = os.dup(self._root)
+        try:
+            for folder in folders:
+                inner = os.open(folder, _DIRECTORY, dir_fd=directory)
+                os.close(directory)
+                directory = inner
+            descriptor = os.open(name, _FILE, dir_fd=directory)
+        except OSError:
+            return None
+        finally:
+            os.close(directory)
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+                return None
+            content = file.read(limit + 1)
+        return content if len(content) <= limit else None
+
+    def _files(self, top: str) -> Iterator[str]:
+        """Every name below a folder that is not a folder itself; links are not followed."""
+        try:
+            walk = os.fwalk(top, dir_fd=self._root, follow_symlinks=False)
+            for folder, inner, names, descriptor in walk:
+                links = [n for n in inner if _is_link(n, descriptor)]
+                yield from (f"{folder}/{name}" for name in sorted([*names, *links]))
+        except OSError:
+            return
+
+
+def _is_link(name: str, directory: int) -> bool:
+    return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+
+
+def _belongs(path: str, size: int) -> bool:
+    try:
+        named = parse_path(path)
+    except LedgerError:
+        return False
+    hashes = size if named.level is None else size >> named.level * TILE_HEIGHT
+    return named.width == min(TILE_WIDTH, hashes - named.index * TILE_WIDTH)
+
+
+class TileComparison:
+    """The tiles above level 0 (`verify` compares that one itself), each in its final width."""
+
+    figures = False
+
+    def __init__(self, stored: Callable[[int, int], bytes]) -> None:
+        self._stored = stored
+        self._partial: dict[int, Tile] = {}
+        self._wrong: list[Finding] = []
+
+    def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:  # noqa: ARG002
+        """Compare full tiles; keep the newest partial one of each level."""
+        for tile in tiles:
+            if tile.level and tile.width == TILE_WIDTH:
+                self._partial.pop(tile.level, None)
+                self._compare(tile)
+            elif tile.level:
+                self._partial[tile.level] = tile
+
+    def differences(
+        self,
+        fold_at: Callable[[], tuple[int, bytes] | None],  # noqa: ARG002
+    ) -> Iterator[Finding]:
+        """Every tile that differs."""
+        for tile in self._partial.values():
+            self._compare(tile)
+        yield from self._wrong
+
+    def _compare(self, tile: Tile) -> None:
+        if self._stored(tile.level, tile.index) != tile.hashes:
+            path = str(tile.path)
+            self._wrong.append(Finding(index=None, what="verify.tile", values={"path": path}))

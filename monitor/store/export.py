@@ -1,0 +1,127 @@
+"""A database's log as a directory that anybody can check: C2SP tlog-tiles, and the evidence.
+
+Written: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, `evidence/<sha256>`.
+The directory appears whole or not at all: it is made under another name and renamed. It holds no
+key, because a key found beside what it verifies proves nothing.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from monitor.derive import named_records, read_entry
+from monitor.ledger.checkpoint import Checkpoint, read_unverified
+from monitor.ledger.entry import EntryError
+from monitor.ledger.files import create_durably, sync_directory
+from monitor.ledger.merkle import HASH_BYTES
+from monitor.ledger.tiles import TILE_WIDTH, TilePath, encode_bundle, paths_of
+from monitor.store.errors import StoreError
+from monitor.store.pinned import PinnedDatabase
+
+_MODE = 0o644
+
+
+def export(
+    url: str,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda _done, _size: None,
+    note: bytes | None = None,
+) -> Checkpoint:
+    """Write the log up to its newest kept checkpoint; returns what that checkpoint claims.
+
+    `note` is a newer checkpoint of the same log (the high-water mark), where there is one. Not
+    verified: `monitor.verify` does that, best on the export itself. Raises StoreError.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise StoreError("store.export-exists", place=str(folder))
+    growing = folder.with_name(f".{folder.name}.new-{os.getpid()}")
+    try:
+        with PinnedDatabase(url) as source:
+            growing.mkdir(parents=True)
+            head = _write(source, growing, progress, note)
+        sync_directory(growing)
+        # Crash here: only the temporary directory is there.
+        growing.rename(folder)
+        sync_directory(folder.parent)
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise StoreError("store.export-unwritable", place=str(folder), cause=cause) from error
+    finally:
+        shutil.rmtree(growing, ignore_errors=True)
+    return head
+
+
+def _write(
+    source: PinnedDatabase,
+    folder: Path,
+    progress: Callable[[int, int], None],
+    note: bytes | None,
+) -> Checkpoint:
+    _, size, _ = source.head()
+    notes = [kept for _, kept in source.checkpoints()] + ([note] if note is not None else [])
+    kept = [(read_unverified(one), one) for one in notes]
+    head, newest = max(
+        (pair for pair in kept if 0 < pair[0].size <= size),
+        key=lambda pair: pair[0].size,
+        default=(None, b""),
+    )
+    if head is None:
+        raise StoreError("store.export-incomplete", what="checkpoint", index=0)
+    (folder / "evidence").mkdir()
+    entries = source.entries(head.size)
+    for path in paths_of(head.size):
+        if path.level is None:
+            _bundle(source, folder, path, entries)
+            progress(path.index * TILE_WIDTH + path.width, head.size)
+        else:
+            _tile(source, folder, path, path.level)
+    create_durably(folder / "checkpoint", newest, _MODE)
+    return head
+
+
+def _tile(source: PinnedDatabase, folder: Path, path: TilePath, level: int) -> None:
+    hashes = source.tile(level, path.index)[: path.width * HASH_BYTES]
+    if len(hashes) != path.width * HASH_BYTES:
+        raise _incomplete(str(path), path.index * TILE_WIDTH ** (level + 1))
+    _place(folder / str(path), hashes)
+
+
+def _bundle(
+    source: PinnedDatabase, folder: Path, path: TilePath, entries: Iterator[tuple[int, bytes]]
+) -> None:
+    first = path.index * TILE_WIDTH
+    bundle = []
+    for position, (index, raw) in enumerate(islice(entries, path.width), first):
+        if index != position:
+            break
+        bundle.append(raw)
+        _evidence(source, folder, index, raw)
+    if len(bundle) != path.width:
+        raise _incomplete("bytes", first + len(bundle))
+    _place(folder / str(path), encode_bundle(bundle))
+
+
+def _evidence(source: PinnedDatabase, folder: Path, index: int, raw: bytes) -> None:
+    try:
+        named = named_records(read_entry(raw))
+    except EntryError as error:
+        raise _incomplete("bytes", index) from error
+    for digest in named:
+        place = folder / "evidence" / digest.hex()
+        if place.exists():
+            continue
+        content = source.record(digest)
+        if content is None:
+            raise _incomplete(f"evidence {digest.hex()}", index)
+        place.write_bytes(content)
+
+
+def _incomplete(what: str, index: int) -> StoreError:
+    return StoreError("store.export-incomplete", what=what, index=index)
+
+
+def _place(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,77 @@
+"""What stands, read from the database without its writer: for people, when no agent runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from monitor.derive import Changes, Fold, IncidentRow
+from monitor.ledger.entry import EntryError, SeriesDefined
+from monitor.store import reader, schema
+from monitor.store.connect import open_engine, place_of, require_head
+from monitor.store.errors import StoreError, store_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """One reading transaction's view."""
+
+    origin: str
+    size: int
+    note: bytes | None
+    """The newest checkpoint that is kept inside."""
+    series: list[SeriesDefined]
+    fold: Fold
+
+
+def glance(url: str) -> Glance:
+    """What stands at the newest entry; StoreError where the database cannot be read."""
+    try:
+        with _reading(url) as connection:
+            state = reader.tree_state(connection)
+            if state is None:
+                raise StoreError("store.empty", place=place_of(url))
+            origin, size, _ = state
+            kept = connection.execute(select(schema.fold)).one_or_none()
+            fold = Fold.restored(kept.state) if kept else Fold()
+            first = kept.size if kept else 0
+            for index, raw in reader.read_entries(connection, first, size):
+                fold.apply(index, raw, Changes())
+            note = None
+            for _, kept_note in reader.checkpoints(connection):
+                note = kept_note
+            series = reader.all_series(connection)
+    except EntryError as error:
+        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+    return Glance(origin=origin, size=size, note=note, series=series, fold=fold)
+
+
+def recent_incidents(url: str, *, only_open: bool, limit: int) -> list[IncidentRow]:
+    """The newest incidents first; StoreError where the database cannot be read."""
+    with _reading(url) as connection:
+        return reader.incidents(connection, only_open=only_open, limit=limit)
+
+
+def newest_checkpoint(url: str) -> bytes | None:
+    """The newest checkpoint that is kept inside; StoreError where it cannot be read."""
+    with _reading(url) as connection:
+        notes = [note for _, note in reader.checkpoints(connection)]
+    return notes[-1] if notes else None
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[Connection]:
+    """A connection that cannot write."""
+    engine = open_engine(url, read_only=True)
+    if engine.dialect.name == "sqlite" and not Path(place_of(url)).is_file():
+        # SQLite's own words for a file that is not there send nobody the right way.
+        raise StoreError("store.missing", place=place_of(url))
+    try:
+        require_head(engine, url)
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise store_error(error, place_of(url)) from error

@@ -1,0 +1,133 @@
+"""Reading the store: entries, tiles, records, derived rows. Nothing here writes.
+
+A live database is read in short transactions: a long reader would keep the WAL from shrinking.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, func, select, type_coerce
+from sqlalchemy.types import NullType
+
+from monitor.derive import IncidentRow
+from monitor.ledger.entry import SeriesDefined
+from monitor.model import OutboxRow
+from monitor.store import schema
+from monitor.store.rows import incident_of, series_of
+
+PAGE = 256
+MAX_BIGINT = (1 << 63) - 1
+
+
+def blob(value: object) -> bytes:
+    """A stored byte string. SQLite lets a tamperer store another type: no reason to fail."""
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape")
+    return bytes(value) if isinstance(value, bytes | memoryview) else b""
+
+
+def raw(table: Table, *names: str) -> Select[*tuple[Any, ...]]:
+    """A query for columns as the database holds them, whatever type somebody put there.
+
+    The typed columns would turn a stored 2 into True, and fail on a text where bytes belong.
+    """
+    columns = [table.c[name] for name in names] if names else list(table.columns)
+    return select(*(type_coerce(column, NullType()).label(column.name) for column in columns))
+
+
+def integer(value: object) -> int:
+    """A stored integer; -1 where somebody stored another type."""
+    return value if isinstance(value, int) else -1
+
+
+def read_entries(connection: Connection, first: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """(index, bytes) of the stored entries in [first, end), in order, by pages."""
+    table, end = schema.entry, min(end, MAX_BIGINT)
+    page = raw(table).order_by(table.c.index).limit(PAGE)
+    while first < end:
+        where = (table.c.index >= first) & (table.c.index < end)
+        rows = connection.execute(page.where(where)).all()
+        if not rows:
+            return
+        for row in rows:
+            yield integer(row[0]), blob(row[1])
+        first = integer(rows[-1][0]) + 1
+
+
+def read_tile(connection: Connection, level: int, index: int) -> bytes:
+    """A stored tile in its widest form; empty where there is none."""
+    table = schema.tile
+    where = (table.c.level == level) & (table.c.index == index)
+    return blob(connection.execute(raw(table, "hashes").where(where)).scalar())
+
+
+def read_record(connection: Connection, sha256: bytes) -> bytes | None:
+    """A stored evidence record or configuration text."""
+    table = schema.record
+    found = connection.execute(raw(table, "bytes").where(table.c.sha256 == sha256)).scalar()
+    return None if found is None else blob(found)
+
+
+def tree_state(connection: Connection) -> tuple[str, int, bytes] | None:
+    """(origin, size, root); None where the log was never opened."""
+    row = connection.execute(raw(schema.tree).order_by(schema.tree.c.id)).first()
+    if row is None:
+        return None
+    return str(row.origin), max(0, integer(row.size)), blob(row.root)
+
+
+def checkpoints(connection: Connection) -> Iterator[tuple[int, bytes]]:
+    """(size, note) of every kept checkpoint, ascending."""
+    table = schema.checkpoint
+    for row in connection.execute(raw(table, "size", "note").order_by(table.c.size)):
+        yield integer(row.size), blob(row.note)
+
+
+def all_series(connection: Connection) -> list[SeriesDefined]:
+    """Every series ever defined, by number."""
+    rows = connection.execute(select(schema.series).order_by(schema.series.c.number)).mappings()
+    return [series_of(dict(row)) for row in rows]
+
+
+def incidents(
+    connection: Connection, *, only_open: bool = False, limit: int = 1_000
+) -> list[IncidentRow]:
+    """The newest incidents first."""
+    table = schema.incident
+    query = select(table).order_by(table.c.id.desc()).limit(limit)
+    if only_open:
+        query = query.where(table.c.ended_us.is_(None))
+    return [incident_of(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def pending_outbox(connection: Connection) -> list[OutboxRow]:
+    """Messages that nobody has settled yet, oldest first."""
+    table = schema.outbox
+    columns = [table.c[n] for n in ("id", "incident", "step", "route", "payload", "created_us")]
+    query = select(*columns).where(table.c.settled_us.is_(None)).order_by(table.c.incident)
+    rows = connection.execute(query.order_by(table.c.step)).mappings()
+    return [OutboxRow(**row) for row in rows]
+
+
+def table_rows(connection: Connection, name: str) -> Iterator[tuple[Any, ...]]:
+    """Every row of a table in the order of its primary key, streamed."""
+    table = schema.metadata.tables[name]
+    query = raw(table).order_by(*table.primary_key.columns).execution_options(yield_per=1_000)
+    for row in connection.execute(query):
+        yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)
+
+
+def entry_count(connection: Connection) -> int:
+    """How many entries are stored, whatever the tree state says."""
+    return connection.execute(select(func.count()).select_from(schema.entry)).scalar() or 0
+
+
+def opened_to(connection: Connection) -> dict[int, tuple[str, ...]]:
+    """For each incident that is open, the routes that were told of its opening."""
+    box, row = schema.outbox, schema.incident
+    standing = select(row.c.id).where(row.c.ended_us.is_(None))
+    query = select(box.c.incident, box.c.route).where(box.c.step == 0, box.c.incident.in_(standing))
+    found: dict[int, tuple[str, ...]] = {}
+    for incident_id, route in connection.execute(query):
+        found[incident_id] = (*found.get(incident_id, ()), route)
+    return found

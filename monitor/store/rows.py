@@ -1,0 +1,73 @@
+"""Derived rows to and from the tables: one mapping, used by the writer, `verify` and readers."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert
+
+from monitor.derive import Changes, IncidentRow, LabelRow
+from monitor.ledger.entry import SeriesDefined
+from monitor.ledger.tiles import Tile
+from monitor.store import schema
+
+
+def apply_changes(connection: Connection, changes: Changes, tiles: Iterable[Tile]) -> None:
+    """Store what a fold derived and the tiles that the new leaves changed."""
+    _replace(connection, schema.series, _newest(changes.series))
+    _insert(connection, schema.interval, [asdict(row) for row in changes.intervals])
+    _insert(connection, schema.rollup, [asdict(row) for row in changes.rollups])
+    _replace(connection, schema.incident, [incident_values(r) for r in changes.incidents.values()])
+    _replace(connection, schema.label, [asdict(row) for row in changes.labels.values()])
+    _replace(
+        connection,
+        schema.tile,
+        [{"level": t.level, "index": t.index, "hashes": t.hashes} for t in tiles],
+    )
+
+
+def incident_values(row: IncidentRow) -> dict[str, Any]:
+    """The columns of an incident; its reasons are a JSON list."""
+    return {**asdict(row), "reasons": json.dumps(row.reasons, ensure_ascii=False)}
+
+
+def incident_of(values: Mapping[str, Any]) -> IncidentRow:
+    """The inverse of `incident_values`."""
+    return IncidentRow(**{**values, "reasons": tuple(json.loads(values["reasons"]))})
+
+
+def label_of(values: Mapping[str, Any]) -> LabelRow:
+    """A label of a row of its table."""
+    return LabelRow(**values)
+
+
+def series_values(series: SeriesDefined) -> dict[str, Any]:
+    """The columns of a series; its rules are a JSON list."""
+    return {**asdict(series), "rules": json.dumps(series.rules, ensure_ascii=False)}
+
+
+def series_of(values: Mapping[str, Any]) -> SeriesDefined:
+    """The inverse of `series_values`."""
+    return SeriesDefined(**{**values, "rules": tuple(json.loads(values["rules"]))})
+
+
+def _newest(series: Iterable[SeriesDefined]) -> list[dict[str, Any]]:
+    return list({row.number: series_values(row) for row in series}.values())
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Delete by primary key and insert: the same statement pair in SQLite and PostgreSQL."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    condition = [table.c[key] == bindparam(f"old_{key}") for key in keys]
+    connection.execute(
+        delete(table).where(*condition), [{f"old_{key}": row[key] for key in keys} for row in rows]
+    )
+    connection.execute(insert(table), rows)

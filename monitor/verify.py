@@ -1,0 +1,356 @@
+"""Proof by recomputation: everything from the entries' bytes, trust from the given key alone. Pure
+but for what the `Source` reads; streaming, so that memory stays flat.
+
+Checks, in this order for each entry: it is there, it can be read, it follows from what came
+before, the evidence it names is stored; its leaf is in the stored tile; the root equals that of
+every checkpoint at its size. At the end: every tile, every derived row, every evidence record.
+The first wrong thing is the first finding. Not checked here: that a probe told the truth.
+
+Memory: one tile of entries, the fold, at most `MAX_FINDINGS` findings, and 32 bytes and some for
+each distinct evidence record that is really stored.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitor.derive import Changes, Fold, named_records, read_entry
+from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
+from monitor.ledger.entry import EntryError, LogOpened
+from monitor.ledger.errors import LedgerError
+from monitor.ledger.finding import Finding
+from monitor.ledger.merkle import HASH_BYTES, leaf_hash
+from monitor.ledger.signer import Verifier, encode_base64
+from monitor.ledger.tiles import TILE_WIDTH, Tile, TileTree
+from monitor.text import Language, say
+
+MAX_FINDINGS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchored:
+    """A checkpoint from outside what is verified, and where it came from."""
+
+    place: str
+    note: bytes
+
+
+class Rebuild(Protocol):
+    """Derived rows and tiles made anew beside the stored ones."""
+
+    @property
+    def figures(self) -> bool:
+        """Whether derived figures are among what is compared, not tiles alone."""
+        ...
+
+    def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:
+        """Store what the next entries derive."""
+        ...
+
+    def differences(self, fold_at: Callable[[], tuple[int, bytes] | None]) -> Iterator[Finding]:
+        """Every stored figure that differs from the rebuilt one."""
+        ...
+
+
+class Source(Protocol):
+    """What is verified: a database pinned at one size, or an exported log."""
+
+    def head(self) -> tuple[str, int, bytes | None]:
+        """(origin, size, root) as claimed; the root None where only a checkpoint claims it.
+
+        An origin of "" is a source without a log in it.
+        """
+        ...
+
+    def checkpoints(self) -> Iterator[tuple[int | None, bytes]]:
+        """(claimed size or None, note) of every checkpoint kept inside, ascending."""
+        ...
+
+    def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """(index, bytes) of the entries below size, ascending; a missing one is left out.
+
+        The size is a claim, perhaps a monstrous one: ends with the last entry there is.
+        """
+        ...
+
+    def surplus(self, size: int) -> Iterator[Finding]:
+        """Things that no tree of this size has: entries or tiles beyond it."""
+        ...
+
+    def tile(self, level: int, index: int) -> bytes:
+        """The stored tile; empty where there is none."""
+        ...
+
+    def record(self, sha256: bytes) -> bytes | None:
+        """A stored evidence record."""
+        ...
+
+    def records(self) -> Iterator[bytes]:
+        """The SHA-256 of every stored evidence record."""
+        ...
+
+    def snapshot_size(self) -> int | None:
+        """The size at which the stored fold was taken; None where there is none."""
+        ...
+
+    def rebuild(self) -> Rebuild | None:
+        """What to compare with; None where the source stores nothing derived."""
+        ...
+
+
+@dataclass(slots=True)
+class Proof:
+    """What verification came to; `verdict` and `as_json` are the contract's."""
+
+    size: int = 0
+    root: bytes = b""
+    anchor: str | None = None
+    checkpoints: int = 0
+    unsigned_tail: int = 0
+    records: int = 0
+    figures: bool = False
+    findings: list[Finding] = field(default_factory=list)
+    unusable: Finding | None = None
+
+    @property
+    def verdict(self) -> str:
+        """intact, tampered or unusable."""
+        if self.unusable is not None:
+            return "unusable"
+        return "tampered" if self.findings else "intact"
+
+    @property
+    def full(self) -> bool:
+        """Whether no further finding will be kept."""
+        return len(self.findings) >= MAX_FINDINGS
+
+    def add(self, index: int | None, what: str, **values: str | int) -> None:
+        """Note a finding once; only the first ones are kept."""
+        finding = Finding(index=index, what=what, values=values)
+        if not self.full and finding not in self.findings:
+            self.findings.append(finding)
+
+    def sentences(self, lang: Language) -> list[str]:
+        """What was found, and what could not be excluded, for people; the verdict comes first."""
+        said = [say(f"verify.{self.verdict}", lang, size=self.size)]
+        told = [self.unusable] if self.unusable is not None else self.findings
+        said += [_sentence(finding, lang) for finding in told]
+        if self.full:
+            said.append(say("verify.more", lang, count=MAX_FINDINGS))
+        if self.unusable is None and self.anchor is None:
+            said.append(say("verify.no-anchor", lang))
+        if self.unusable is None and self.unsigned_tail:
+            said.append(say("verify.unsigned-tail", lang, count=self.unsigned_tail))
+        return said
+
+    def as_json(self, lang: Language) -> dict[str, object]:
+        """The object of `sasando verify --json`."""
+        told = [self.unusable] if self.unusable is not None else self.findings
+        return {
+            "verdict": self.verdict,
+            "size": self.size,
+            "root": encode_base64(self.root),
+            "checked": {
+                "anchor": self.anchor,
+                "checkpoints": self.checkpoints,
+                "unsigned_tail": self.unsigned_tail,
+                "records": self.records,
+                "figures": self.figures,
+            },
+            "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in told],
+        }
+
+
+def _sentence(finding: Finding, lang: Language) -> str:
+    said = say(finding.what, lang, **finding.values)
+    return said if finding.index is None else say("verify.at", lang, index=finding.index, what=said)
+
+
+def as_json(proof: Proof, lang: Language) -> dict[str, object]:
+    """The object of `sasando verify --json`."""
+    return proof.as_json(lang)
+
+
+def verify(
+    source: Source,
+    verifier: Verifier,
+    anchors: Sequence[Anchored] = (),
+    progress: Callable[[int, int], None] = lambda _done, _size: None,
+) -> Proof:
+    """Recompute everything; `verifier` and `anchors` are what the caller trusts."""
+    proof = Proof()
+    origin, size, root = source.head()
+    proof.size = size
+    if origin != verifier.name and origin:
+        proof.add(None, "verify.origin", there=origin, here=verifier.name)
+    expected = _checkpoints(source, verifier, size, proof)
+    _anchor(anchors, verifier, size, expected, proof)
+    tree = _Walk(source, verifier.name, proof, expected).run(size, progress)
+    proof.root = tree.root()
+    if root is not None and tree.size == size and root != proof.root:
+        proof.add(None, "verify.root", size=size)
+    signed = max((s for s in expected if s <= size), default=0)
+    proof.unsigned_tail = size - signed
+    if signed == 0 and size:
+        proof.add(None, "verify.unsigned", size=size)
+    for finding in source.surplus(size):
+        proof.add(finding.index, finding.what, **finding.values)
+    if not origin and not proof.findings:
+        proof.unusable = Finding(index=None, what="verify.empty")
+    return proof
+
+
+def _checkpoints(
+    source: Source, verifier: Verifier, size: int, proof: Proof
+) -> dict[int, list[bytes]]:
+    """Roots by size that the key has signed, from inside."""
+    expected: dict[int, list[bytes]] = {}
+    for claimed, note in source.checkpoints():
+        try:
+            head = open_checkpoint(note, verifier)
+        except LedgerError as error:
+            proof.add(None, "verify.checkpoint", size=claimed or 0, why=str(error))
+            continue
+        if claimed is not None and claimed != head.size:
+            proof.add(None, "verify.checkpoint-size", size=head.size, there=claimed)
+        proof.checkpoints += 1
+        if head.size > size:
+            proof.add(None, "verify.cut", signed=head.size, size=size)
+        else:
+            _expect(expected, head, proof)
+    return expected
+
+
+def _expect(expected: dict[int, list[bytes]], head: Checkpoint, proof: Proof) -> None:
+    roots = expected.setdefault(head.size, [])
+    if roots and head.root not in roots:
+        proof.add(None, "verify.equivocation", size=head.size)
+    if head.root not in roots:
+        roots.append(head.root)
+
+
+def _anchor(
+    anchors: Sequence[Anchored],
+    verifier: Verifier,
+    size: int,
+    expected: dict[int, list[bytes]],
+    proof: Proof,
+) -> None:
+    for anchored in anchors:
+        try:
+            head = open_checkpoint(anchored.note, verifier)
+        except LedgerError as error:
+            proof.add(None, "verify.anchor", place=anchored.place, why=str(error))
+            continue
+        proof.anchor = anchored.place
+        if head.size > size:
+            proof.add(None, "verify.ahead", place=anchored.place, anchored=head.size, size=size)
+        else:
+            _expect(expected, head, proof)
+
+
+class _Walk:
+    """One pass over the entries."""
+
+    def __init__(
+        self, source: Source, origin: str, proof: Proof, expected: dict[int, list[bytes]]
+    ) -> None:
+        self.source, self.origin, self.proof, self.expected = source, origin, proof, expected
+        self.tree, self.fold = TileTree(), Fold()
+        self.rebuild = source.rebuild()
+        self.changes = Changes()
+        self.leaves: list[bytes] = []
+        self.wanted: set[bytes] = set()
+        self.snapshot: tuple[int, bytes] | None = None
+        self.derivable = True
+
+    def run(self, size: int, progress: Callable[[int, int], None]) -> TileTree:
+        snapshot_size, position = self.source.snapshot_size(), 0
+        self._snapshot(snapshot_size, 0)
+        for index, raw in self.source.entries(size):
+            if index != position:
+                break
+            self._entry(index, raw)
+            position += 1
+            self._snapshot(snapshot_size, position)
+            if position % TILE_WIDTH == 0 or position in self.expected or position == size:
+                self._flush()
+                progress(position, size)
+        self._flush()
+        if position < size:
+            # What follows a gap has no place in any tree: nothing more can be derived.
+            self.proof.add(position, "verify.missing", size=size)
+            self.derivable = False
+        self._finish()
+        return self.tree
+
+    def _entry(self, index: int, raw: bytes) -> None:
+        self.leaves.append(leaf_hash(raw))
+        if not self.derivable:
+            return
+        try:
+            entry = read_entry(raw)
+            self.fold.take(index, entry, self.changes)
+        except EntryError as error:
+            self.proof.add(index, "verify.entry", why=str(error))
+            self.derivable = False
+            return
+        if isinstance(entry, LogOpened) and entry.origin != self.origin:
+            self.proof.add(index, "verify.origin", there=entry.origin, here=self.origin)
+        for digest in named_records(entry):
+            self._record(index, digest)
+
+    def _record(self, index: int, digest: bytes) -> None:
+        """What an entry names must be stored; looked at where it is named for the first time."""
+        if digest in self.wanted or self.proof.full:
+            return
+        content = self.source.record(digest)
+        if content is None:
+            self.proof.add(index, "verify.record-missing", sha256=digest.hex())
+        elif hashlib.sha256(content).digest() != digest:
+            self.proof.add(index, "verify.record", sha256=digest.hex())
+        else:
+            self.wanted.add(digest)
+
+    def _snapshot(self, wanted: int | None, position: int) -> None:
+        if wanted == position and self.derivable:
+            self.snapshot = (position, self.fold.snapshot())
+
+    def _flush(self) -> None:
+        leaves = self.leaves
+        if not leaves:
+            return
+        self.tree, tiles = self.tree.append(leaves)
+        for tile in tiles:
+            if tile.level == 0:
+                self._compare_leaves(tile)
+        if self.rebuild is not None:
+            self.rebuild.take(self.changes, tiles)
+        self.leaves, self.changes = [], Changes()
+        for root in self.expected.get(self.tree.size, ()):
+            if root != self.tree.root():
+                self.proof.add(None, "verify.checkpoint-root", size=self.tree.size)
+
+    def _compare_leaves(self, tile: Tile) -> None:
+        """Name the entry whose bytes are not those that were hashed when it was written."""
+        stored = self.source.tile(0, tile.index)
+        if stored[: len(tile.hashes)] == tile.hashes:
+            return
+        for place in range(tile.width):
+            part = slice(place * HASH_BYTES, (place + 1) * HASH_BYTES)
+            if stored[part] != tile.hashes[part]:
+                self.proof.add(tile.index * TILE_WIDTH + place, "verify.leaf")
+                return
+
+    def _finish(self) -> None:
+        if not self.derivable:
+            return
+        for digest in self.source.records():
+            self.proof.records += 1
+            if digest not in self.wanted and not self.proof.full:
+                self.proof.add(None, "verify.record-unknown", sha256=digest.hex())
+        if self.rebuild is not None:
+            self.proof.figures = self.rebuild.figures
+            for finding in self.rebuild.differences(lambda: self.snapshot):
+                self.proof.add(finding.index, finding.what, **finding.values)
