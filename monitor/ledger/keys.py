@@ -109,6 +109,16 @@ def read_vkeys(path: Path) -> tuple[Verifier, ...]:
     return verifiers
 
 
+def require_pinned(path: Path, verifier: Verifier) -> None:
+    """Refuse a signing key that the pinned file does not name; no file pins nothing."""
+    if not path.exists():
+        return
+    pinned = read_vkeys(path)
+    if verifier.vkey not in {one.vkey for one in pinned}:
+        names = ", ".join(f"{one.name}+{one.key_id.hex()}" for one in pinned)
+        raise KeyFileError("ledger.key-not-pinned", path=str(path), pinned=names)
+
+
 def _read_private(path: Path) -> bytes:
     """The file's bytes; its mode is that of the very file read, and no pipe can hold us up."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -246,10 +246,11 @@ class Ledger:
             self.fold.apply(index, raw, Changes())
 
     def _compare_with_mark(self) -> None:
+        self._require_own_checkpoints()
         note = anchor.read(self.mark)
         if note is None:
             return
-        mark = open_checkpoint(note, self.signer.verifier)
+        mark = self._own(note, str(self.mark))
         here: dict[str, str | int] = {
             "mark": mark.size,
             "size": self.tree.size,
@@ -265,6 +266,20 @@ class Ledger:
                 agrees = False
             if not agrees:
                 raise RolledBackError("store.other-history", **here)
+
+    def _require_own_checkpoints(self) -> None:
+        """The newest kept checkpoint is of our key: a log has one, whoever holds the origin."""
+        newest = select(schema.checkpoint.c.note).order_by(schema.checkpoint.c.size.desc())
+        with self.engine.connect() as connection:
+            note = connection.execute(newest.limit(1)).scalar()
+        if note is not None:
+            self._own(bytes(note), place_of(self.url))
+
+    def _own(self, note: bytes, place: str) -> Checkpoint:
+        try:
+            return open_checkpoint(note, self.signer.verifier)
+        except LedgerError as error:
+            raise RolledBackError("store.other-key", place=place) from error
 
     def _advance_tree(self, connection: Connection, first: int, grown: TileTree) -> None:
         """Compare-and-swap: whoever else wrote in between makes this transaction void."""

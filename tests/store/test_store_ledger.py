@@ -14,7 +14,6 @@ from monitor.derive import Changes, Fold
 from monitor.ledger import anchor
 from monitor.ledger.checkpoint import open_checkpoint
 from monitor.ledger.entry import EntryError
-from monitor.ledger.errors import LedgerError
 from monitor.model import State
 from monitor.store import ledger as ledger_module
 from monitor.store import reader
@@ -261,8 +260,17 @@ def test_a_mark_signed_by_another_key_is_refused(url: str, mark: Path, tmp_path:
     """A mark that nobody trusted has signed says nothing; it is not passed over."""
     with ledger_at(f"sqlite:///{tmp_path}/one.db", mark, OTHER_KEY) as ledger:
         begin(ledger)
-    with pytest.raises(LedgerError):
+    with pytest.raises(RolledBackError, match="other-key"):
         Ledger.open(url, KEY, mark)
+
+
+def test_another_key_of_the_same_origin_is_refused_without_a_mark(url: str, mark: Path) -> None:
+    """With the mark lost, the kept checkpoints still say whose log it is."""
+    with ledger_at(url, mark) as ledger:
+        begin(ledger)
+    mark.unlink()
+    with pytest.raises(RolledBackError, match="other-key"):
+        Ledger.open(url, OTHER_KEY, mark)
 
 
 def test_entries_committed_but_not_signed_are_signed_at_the_next_start(
