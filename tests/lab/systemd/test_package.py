@@ -1,0 +1,188 @@
+"""The Debian package, installed in a booted systemd and used as its documentation says."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.parts import missing, require
+from tests.lab.systemd.machine import Machine, need_machine
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+
+ROOT = Path(__file__).parents[3]
+UNIT = "sasando.service"
+CLI = ROOT / "monitor/cli/main.py"
+CONFIGURATION = "/etc/sasando"
+# What an administrator would add after `init`: something to probe, and the right to.
+LOOPBACK = """\
+sites:
+  lab-machine: {name: Lab}
+links:
+  lab-loopback:
+    {site: lab-machine, role: primary, address: 127.0.0.1, checks: {icmp: {interval: 1s}}}
+"""
+SCOPE = "  - {network: 127.0.0.0/8, authorised_by: Lab, letter: LAB/1, until: 2099-12-31}\n"
+
+
+def _uv() -> str:
+    for place in (ROOT / ".venv-tools/bin/uv", Path(sys.executable).with_name("uv")):
+        if place.exists():
+            return str(place)
+    return shutil.which("uv") or missing("uv (`make environment` installs it)")
+
+
+def _build(out: Path) -> Path:
+    builder = [sys.executable, str(ROOT / "packaging/build_deb.py"), "--uv", _uv()]
+    done = subprocess.run(
+        [*builder, "--out", str(out)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return next(out.glob("*.deb"))
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built from the tree as it stands."""
+    need_machine()
+    require("dpkg-deb", "dpkg")
+    if not Path("/usr/bin/python3").exists():
+        missing("the system's own python3")
+    return _build(tmp_path_factory.mktemp("deb"))
+
+
+@pytest.fixture(scope="module")
+def machine(package: Path) -> Iterator[Machine]:
+    """A booted machine with the package installed."""
+    with Machine(binds=[package.parent]) as booted:
+        booted.run("dpkg", "--install", str(package), timeout=200)
+        yield booted
+
+
+@pytest.fixture(scope="module")
+def running(machine: Machine) -> Machine:
+    """The machine with a configuration that probes loopback, and the daemon started with it."""
+    if not CLI.exists():
+        pytest.skip("monitor/cli/main.py does not exist yet")
+    machine.run("sasando", "init", CONFIGURATION)
+    agent = machine.run("cat", f"{CONFIGURATION}/agent.yaml").stdout
+    head, scope, tail = agent.partition("\nscope:\n")
+    assert scope, agent
+    machine.write(f"{CONFIGURATION}/agent.yaml", head + scope + SCOPE + tail)
+    machine.write(f"{CONFIGURATION}/inventory/lab.yaml", LOOPBACK)
+    machine.run("systemd-tmpfiles", "--create", "sasando.conf")
+    machine.run("sasando", "config", "check", "-c", CONFIGURATION)
+    started = machine.run("systemctl", "start", UNIT, check=False, timeout=120)
+    assert started.returncode == 0, machine.journal(UNIT)
+    return machine
+
+
+def test_the_package_names_no_place_where_it_was_built(machine: Machine) -> None:
+    """The environment's own files name /opt/sasando, and its python3 is the system's."""
+    places = machine.run("cat", "/opt/sasando/pyvenv.cfg", "/opt/sasando/bin/sasando").stdout
+    assert "home = /usr/bin\n" in places
+    assert "#!/opt/sasando/bin/python3 -I\n" in places
+    python = machine.run("readlink", "-f", "/opt/sasando/bin/python3").stdout
+    assert python.startswith("/usr/bin/python3.")
+    ours = "/opt/sasando/lib/python3*/site-packages/monitor"
+    built = machine.run("sh", "-c", f"grep -rl sasando-deb- {ours} || true").stdout
+    assert built == ""
+
+
+def test_installing_makes_the_account_and_starts_nothing(machine: Machine) -> None:
+    """After `dpkg --install`: account, groups, unit, ICMP allowed; nothing is enabled."""
+    account = machine.run("id", "--name", "--user", "sasando").stdout.strip()
+    group = machine.run("getent", "group", "sasando-operators").stdout.split(":")[0]
+    allowed = machine.run("cat", "/proc/sys/net/ipv4/ping_group_range").stdout.split()
+    enabled = machine.run("systemctl", "is-enabled", UNIT, check=False).stdout.strip()
+    assert (account, group, allowed, enabled) == (
+        "sasando",
+        "sasando-operators",
+        ["0", "2147483647"],
+        "disabled",
+    )
+
+
+def test_the_installed_unit_is_sound(machine: Machine) -> None:
+    """systemd finds no fault in the unit where its command is installed, and rates it as before."""
+    verified = machine.run(
+        "systemd-analyze", "verify", "--man=no", f"/usr/lib/systemd/system/{UNIT}"
+    )
+    assert [line for line in verified.stderr.splitlines() if "sasando" in line] == []
+    machine.run("systemd-analyze", "security", "--threshold=15", UNIT)
+
+
+def test_every_installed_library_loads(machine: Machine) -> None:
+    """The daemon's account can import each dependency with the system's python3."""
+    names = "alembic apprise cel_expr_python cryptography dns numpy psutil psycopg pydantic rich"
+    names += " schedule sqlalchemy structlog typer uvloop yaml"
+    code = f"for name in {names.split()!r}: __import__(name)"
+    account = ("runuser", "-u", "sasando", "--")
+    machine.run(*account, "/opt/sasando/bin/python3", "-I", "-c", code, timeout=120)
+
+
+def test_the_daemon_gets_ready(running: Machine) -> None:
+    """Started with the configuration of `init`, the daemon says READY and is its own account."""
+    shown = running.show(UNIT, "ActiveState", "User", "CapabilityBoundingSet", "MainPID")
+    assert shown["ActiveState"] == "active", running.journal(UNIT)
+    assert (shown["User"], shown["CapabilityBoundingSet"]) == ("sasando", "")
+    facts = running.run("cat", f"/proc/{shown['MainPID']}/status").stdout
+    assert "CapEff:\t0000000000000000" in facts
+
+
+def test_an_operator_sees_what_stands(running: Machine) -> None:
+    """A member of `sasando-operators`, who is not root, reads what the daemon has seen."""
+    running.run("useradd", "--groups", "sasando-operators", "lontar")
+    try:
+        argv = ("runuser", "-u", "lontar", "--", "sasando", "now", "--json", "-c", CONFIGURATION)
+        assert json.loads(running.run(*argv).stdout)
+    finally:
+        running.run("userdel", "lontar")
+
+
+def test_a_reload_keeps_the_daemon(running: Machine) -> None:
+    """`systemctl reload` is SIGHUP: the same process goes on."""
+    before = running.show(UNIT, "MainPID")
+    running.run("systemctl", "reload", UNIT)
+    assert running.show(UNIT, "MainPID", "ActiveState") == before | {"ActiveState": "active"}
+
+
+def test_stopping_drains_and_the_ledger_verifies(running: Machine) -> None:
+    """SIGTERM ends the daemon with 0; what it left verifies; it starts again where it was."""
+    said = (
+        "[Service]\nExecStopPost=/bin/sh -c 'echo $EXIT_CODE $EXIT_STATUS >/var/lib/sasando/end'\n"
+    )
+    running.write(f"/etc/systemd/system/{UNIT}.d/end.conf", said)
+    running.run("systemctl", "daemon-reload")
+    running.run("systemctl", "stop", UNIT)
+    assert running.run("cat", "/var/lib/sasando/end").stdout == "exited 0\n", running.journal(UNIT)
+    ledger = "/var/lib/sasando/ledger.db"
+    verified = running.run("sasando", "verify", ledger, "--json", "-c", CONFIGURATION, timeout=120)
+    assert json.loads(verified.stdout)["verdict"] == "intact"
+    running.run("runuser", "-u", "root", "--", "systemctl", "start", UNIT, timeout=120)
+
+
+def test_purging_keeps_the_evidence(package: Path) -> None:
+    """`dpkg --purge` stops the daemon and leaves ledger, mark and keys; a word destroys them."""
+    with Machine(binds=[package.parent]) as machine:
+        machine.run("dpkg", "--install", str(package), timeout=200)
+        for kept in ("/var/lib/sasando/ledger.db", "/var/lib/sasando-mark/high-water"):
+            machine.write(kept, "evidence\n")
+        machine.write("/etc/sasando/keys/log.pem", "a key\n", mode=0o600)
+        purged = machine.run("dpkg", "--purge", "sasando", timeout=120)
+        assert "kept as evidence: /var/lib/sasando" in purged.stderr
+        assert machine.run("cat", "/var/lib/sasando/ledger.db").stdout == "evidence\n"
+        assert machine.run("test", "-e", "/opt/sasando", check=False).returncode != 0
+        machine.run("dpkg", "--install", str(package), timeout=200)
+        machine.run("env", "SASANDO_PURGE_LEDGER=yes", "dpkg", "--purge", "sasando", timeout=120)
+        left = "ls -d /var/lib/sasando* /etc/sasando 2>/dev/null || true"
+        assert machine.run("sh", "-c", left).stdout == ""
+
+
+def test_the_same_tree_gives_the_same_package(package: Path, tmp_path: Path) -> None:
+    """Built a second time, elsewhere, the package has the same bytes."""
+    assert _build(tmp_path).read_bytes() == package.read_bytes()
