@@ -300,9 +300,10 @@ class Ledger:
         size, note = self._unsaved
         table, hour = schema.checkpoint, at_us // HOUR_US
         kept_hour, newest = self._kept
-        spent = (table.c.size == size) | (table.c.size == newest)
-        connection.execute(delete(table).where(spent))
-        connection.execute(insert(table), {"size": size, "note": note})
+        moved = update(table).where(table.c.size == newest).values(size=size, note=note)
+        if newest < 0 or connection.execute(moved).rowcount != 1:
+            connection.execute(delete(table).where(table.c.size == size))
+            connection.execute(insert(table), {"size": size, "note": note})
         self._keeping = (hour, -1 if hour != kept_hour else size)
 
     def _store_snapshot(self, connection: Connection, size: int) -> None:

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert
+from sqlalchemy import Connection, Insert, Table, insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.derive import Changes, IncidentRow, LabelRow
 from monitor.ledger.entry import SeriesDefined
@@ -62,12 +64,16 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
 
 
 def _replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Delete by primary key and insert: the same statement pair in SQLite and PostgreSQL."""
-    if not rows:
-        return
+    """Insert, or replace what has the same primary key."""
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table), rows)
+
+
+@cache
+def _upsert(dialect: str, table: Table) -> Insert:
+    """One statement a table and dialect: SQLAlchemy compiles it once."""
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = make(table)
     keys = [column.name for column in table.primary_key]
-    condition = [table.c[key] == bindparam(f"old_{key}") for key in keys]
-    connection.execute(
-        delete(table).where(*condition), [{f"old_{key}": row[key] for key in keys} for row in rows]
-    )
-    connection.execute(insert(table), rows)
+    others = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
