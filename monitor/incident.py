@@ -78,6 +78,9 @@ class Standing:
     step: int = 0
     held_us: int | None = None
     """When it was first held because the way to its target was unknown."""
+    asked_us: int = 0
+    """Its last bad observation at that moment: a look after it answers the question, even if
+    more bad observations came meanwhile."""
     shadowed: bool = False
     """The way to its target is blocked."""
 
@@ -196,11 +199,14 @@ class Book:
             return self._shadowed(standing, sights, out)
         if standing.window.bit_count() < confirm.open_n:
             return standing if standing.held_us is None else replace(standing, held_us=None)
-        look = sights.look(judgement.target, judgement.at_us)
         held_us = now_us if standing.held_us is None else standing.held_us
+        asked_us = judgement.at_us if standing.held_us is None else standing.asked_us
+        look = sights.look(judgement.target, asked_us)
         if look.way is Way.UNKNOWN and now_us - held_us < HOLD_LIMIT_US:
             out.asks.update(look.ask)
-            return standing if standing.held_us == held_us else replace(standing, held_us=held_us)
+            if standing.held_us == held_us:
+                return standing
+            return replace(standing, held_us=held_us, asked_us=asked_us)
         if look.way is Way.BLOCKED:
             self._label(judgement, standing.since_us, look, out)
             return replace(standing, shadowed=True, held_us=None)

@@ -51,9 +51,11 @@ class Sights:
         if target in self.canaries:
             return Look(way=Way.CLEAR, at_us=since_us)
         own = self.own(since_us)
-        if own.way is not Way.CLEAR:
+        if own.way is Way.BLOCKED:
             return own
         way = self._group(self.parents.get(target, ()), since_us)
+        if own.way is Way.UNKNOWN:  # both are asked at once: one round of looks, not two
+            return replace(own, ask=own.ask + way.ask)
         return replace(way, at_us=max(way.at_us, own.at_us))
 
     def own(self, since_us: int) -> Look:

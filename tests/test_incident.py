@@ -143,6 +143,19 @@ def test_a_way_that_stays_unknown_holds_for_a_limited_time() -> None:
     assert town.told == ["web opened"]
 
 
+def test_newer_bad_observations_do_not_make_an_answer_stale() -> None:
+    """A child that is seen faster than its parent is not accused because the parent is slow."""
+    town = Town(parents={"web": ("core",)}, canaries=("gate",))
+    town.look(1, web=False)
+    assert town.look(2, web=False).asks == {"core", "gate"}
+    town.look(3, web=False, gate=True)
+    town.look(4, web=False)
+    town.look(5, web=False, core=False)
+    town.look(2 + HOLD_LIMIT_US // S, web=False)
+    assert town.told == []
+    assert ("unreachable", "web") in town.book.labels
+
+
 def test_a_hold_that_was_broken_begins_anew() -> None:
     """A target that recovered meanwhile has the whole time again."""
     town = Town(parents={"web": ("core",)})
