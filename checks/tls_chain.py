@@ -217,6 +217,15 @@ def _why(
     leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: Roots, now: datetime
 ) -> str:
     """The plain reason for a chain that was not believed; empty when there is none."""
+    try:
+        return _readable_why(leaf, between, roots, now)
+    except _UNREADABLE:  # a name that cannot be read is the name of no authority
+        return "unknown-authority"
+
+
+def _readable_why(
+    leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: Roots, now: datetime
+) -> str:
     if _signed_itself(leaf):
         return "self-signed"
     if any(now > item.not_valid_after_utc for item in between):

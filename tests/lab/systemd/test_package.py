@@ -24,7 +24,10 @@ sites:
   lab-machine: {name: Lab}
 links:
   lab-loopback:
-    {site: lab-machine, role: primary, address: 127.0.0.1, checks: {icmp: {interval: 1s}}}
+    site: lab-machine
+    role: primary
+    address: 127.0.0.1
+    checks: {icmp: {interval: 1s, count: 1, timeout: 500ms}}
 """
 SCOPE = "  - {network: 127.0.0.0/8, authorised_by: Lab, letter: LAB/1, until: 2099-12-31}\n"
 
@@ -66,13 +69,11 @@ def machine(package: Path) -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def running(machine: Machine) -> Machine:
     """The machine with a configuration that probes loopback, and the daemon started with it."""
-    if not CLI.exists():
-        pytest.skip("monitor/cli/main.py does not exist yet")
     machine.run("sasando", "init", CONFIGURATION)
     agent = machine.run("cat", f"{CONFIGURATION}/agent.yaml").stdout
-    head, scope, tail = agent.partition("\nscope:\n")
-    assert scope, agent
-    machine.write(f"{CONFIGURATION}/agent.yaml", head + scope + SCOPE + tail)
+    head, empty, tail = agent.partition("\nscope: []\n")
+    assert empty, agent
+    machine.write(f"{CONFIGURATION}/agent.yaml", f"{head}\nscope:\n{SCOPE}{tail}")
     machine.write(f"{CONFIGURATION}/inventory/lab.yaml", LOOPBACK)
     machine.run("systemd-tmpfiles", "--create", "sasando.conf")
     machine.run("sasando", "config", "check", "-c", CONFIGURATION)
