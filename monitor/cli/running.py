@@ -72,18 +72,21 @@ def read_configuration(directory: Path) -> "Configuration":
 def serve(configuration: "Configuration", load: "Load", tick_ms: int) -> int:
     """Open the ledger and run a daemon on it; the exit code."""
     import gc
+    import signal
 
     import uvloop
 
     from monitor.clock import SystemClock
+    from monitor.daemon.folders import make_folders
     from monitor.daemon.keyring import signer_of
     from monitor.daemon.service import Daemon, Start
     from monitor.store.ledger import Ledger
 
+    # Until the daemon takes it as "reload", a hangup must not end what is starting.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     agent = configuration.agent
     signer = signer_of(agent)
-    for folder in (agent.state, agent.high_water_mark.parent):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    make_folders(agent)
     ledger = Ledger.open(agent.store_url(), signer, agent.high_water_mark)
 
     async def main() -> int:

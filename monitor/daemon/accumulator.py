@@ -1,0 +1,201 @@
+"""Observations on their way into the next commit, judged as they come in.
+
+Bounded: when the writer cannot keep up, rows beyond `MAX_ROWS` are dropped, counted, and their
+time becomes unobserved.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from checks.base import Outcome
+from monitor.clock import Anchor
+from monitor.daemon.plan import Item, Judgement
+from monitor.incident import Book, Judged, Subject
+from monitor.ledger.batch import Batch, Group, Row, group_rows
+from monitor.ledger.entry import EntryError
+from monitor.model import Compliant, FaultKind, Severity, State, Violated
+from monitor.sight import Sights
+from policies.selection import waiver_of
+
+MAX_ROWS = 200_000
+ROWS_PER_ENTRY = 16_384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The newest observation of a series, for people who ask what stands."""
+
+    at_us: int
+    outcome: Outcome
+    judgement: Judgement
+
+
+@dataclass(slots=True)
+class Accumulator:
+    """What has been seen since the last commit was put together."""
+
+    book: Book
+    sights: Sights
+    latest: dict[int, Seen] = field(default_factory=dict)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    records: dict[bytes, bytes] = field(default_factory=dict)
+    judged: list[Judged] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)
+    lost_ever: dict[str, int] = field(default_factory=dict)
+    count: int = 0
+    """Observations since the last commit was put together, those cut off before it included."""
+    blind: bool = False
+    waiting: set[Subject] = field(default_factory=set)
+    """Subjects of `judged`."""
+
+    def take(self, item: Item, outcome: Outcome, anchor: Anchor) -> None:
+        """Judge one outcome and keep it for the next commit."""
+        at_us = anchor.wall_at(outcome.started_ns)
+        judgement = item.judge(outcome, self.blind)
+        if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
+            # A name without an address of this family: there is nothing to observe.
+            self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
+            return
+        self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
+        self.sights.note(item.target.key, item.number, judgement.state, at_us)
+        if self.count >= MAX_ROWS:
+            self.lose("unwritten-observations")
+            return
+        self.count += 1
+        measures, posture = item.stored(outcome)
+        row = Row(
+            series=item.number,
+            started_ms=outcome.started_ns,  # ns until the batch knows its anchor
+            elapsed_ms=max(0, outcome.elapsed_us) // 1_000,
+            judgement=judgement.number,
+            fault=outcome.fault.kind if outcome.fault else None,
+            record=None if posture is None else self._record(posture),
+            measures=measures,
+        )
+        self.rows.setdefault(item.kind.name, []).append(row)
+        self._judge(item, judgement, at_us)
+
+    def judgements(self) -> list[Judged]:
+        """The judgements so far, emptying the accumulator of them."""
+        judged, self.judged, self.waiting = self.judged, [], set()
+        return judged
+
+    def lose(self, what: str, count: int = 1) -> None:
+        """Count something that was lost, for the next commit."""
+        self.lost[what] = self.lost.get(what, 0) + count
+        self.lost_ever[what] = self.lost_ever.get(what, 0) + count
+
+    def batches(self, anchor_index: int, anchor: Anchor, now: Anchor) -> Iterator[bytes]:
+        """The rows so far as entries counting from `anchor`, emptying the accumulator of them."""
+        rows, self.rows = self.rows, {}
+        pieces = [
+            (check, part[at : at + ROWS_PER_ENTRY])
+            for check, part in rows.items()
+            for at in range(0, len(part), ROWS_PER_ENTRY)
+        ]
+        if sum(len(part) for _, part in pieces) <= ROWS_PER_ENTRY:
+            groups = [pieces] if pieces else []
+        else:
+            groups = [[piece] for piece in pieces]
+        for group in groups:
+            yield from _entries(group, anchor_index, anchor, now)
+
+    def forget(self) -> None:
+        """Give up the rows so far: there is no anchor yet that they could count from."""
+        count = sum(len(rows) for rows in self.rows.values())
+        self.rows = {}
+        if count:
+            self.lose("unwritten-observations", count)
+
+    def keep_only(self, present: Mapping[int, str]) -> None:
+        """After a reload: forget the series (number → target) that are no longer there."""
+        self.latest = {n: seen for n, seen in self.latest.items() if n in present}
+        kept: dict[str, dict[int, tuple[State, int]]] = {}
+        for views in self.sights.seen.values():
+            for number, view in views.items():
+                if number in present:
+                    kept.setdefault(present[number], {})[number] = view
+        self.sights.seen = kept
+
+    def _record(self, posture: bytes) -> bytes:
+        digest = hashlib.sha256(posture).digest()
+        self.records[digest] = posture
+        return digest
+
+    def _judge(self, item: Item, judgement: Judgement, at_us: int) -> None:
+        """Keep the definite verdicts that can move an incident."""
+        for rule, confirm, verdict in zip(
+            item.rules, item.confirms, judgement.verdicts, strict=True
+        ):
+            if rule is None or not isinstance(verdict, Violated | Compliant):
+                continue
+            subject = Subject(item.number, rule.policy, rule.id)
+            violated = isinstance(verdict, Violated)
+            if violated and waiver_of(rule, item.target_facts, at_us) is not None:
+                continue  # it still shows as a verdict, but nobody is alerted
+            if not violated and not self.book.knows(subject) and subject not in self.waiting:
+                continue
+            self.waiting.add(subject)
+            self.judged.append(
+                Judged(
+                    subject=subject,
+                    target=item.target.key,
+                    check=item.kind.name,
+                    family=int(item.assignment.family),
+                    severity=Severity(rule.severity),
+                    confirm=confirm,
+                    violated=violated,
+                    reasons=verdict.reasons if isinstance(verdict, Violated) else (),
+                    at_us=at_us,
+                )
+            )
+
+
+def _entries(
+    pieces: list[tuple[str, list[Row]]], anchor_index: int, anchor: Anchor, now: Anchor
+) -> Iterator[bytes]:
+    """The pieces as one entry, or halved until each entry fits."""
+    records: list[bytes] = []
+    groups = tuple(
+        _since(group_rows(check, _names(check), rows, records), anchor)
+        for check, rows in pieces
+        if rows
+    )
+    batch = Batch(
+        anchor=anchor_index,
+        wall_us=now.wall_us,
+        boottime_ns=now.boottime_ns,
+        records=tuple(records),
+        groups=groups,
+    )
+    try:
+        yield batch.to_bytes()
+    except EntryError:
+        for half in _halves(pieces):
+            yield from _entries(half, anchor_index, anchor, now)
+
+
+def _since(group: Group, anchor: Anchor) -> Group:
+    """Moments of the boot clock (ns) as milliseconds since the anchor."""
+    return replace(group, started_ms=(group.started_ms - anchor.boottime_ns) // 1_000_000)
+
+
+def _halves(pieces: list[tuple[str, list[Row]]]) -> Iterator[list[tuple[str, list[Row]]]]:
+    if len(pieces) > 1:
+        middle = len(pieces) // 2
+        yield pieces[:middle]
+        yield pieces[middle:]
+        return
+    check, rows = pieces[0]
+    if len(rows) == 1:
+        raise EntryError(f"one observation of {check} does not fit into an entry")
+    middle = len(rows) // 2
+    yield [(check, rows[:middle])]
+    yield [(check, rows[middle:])]
+
+
+def _names(check: str) -> tuple[str, ...]:
+    from checks.table import KINDS
+
+    return KINDS[check].evidence.measures()

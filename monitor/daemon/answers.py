@@ -1,0 +1,292 @@
+"""What the daemon answers on its control socket."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from checks.base import Assignment
+from checks.table import KINDS
+from monitor.config.configuration import Configuration
+from monitor.daemon import show
+from monitor.daemon.control import Answer, ControlError
+from monitor.daemon.ondemand import act_of, probe_at, shown
+from monitor.daemon.plan import Item, item_of, rules_of
+from monitor.daemon.reloading import refusal
+from monitor.derive import IncidentRow
+from monitor.model import Kind, State, Target
+from monitor.store.connect import place_of
+from monitor.store.errors import StoreError
+from monitor.store.glance import recent_incidents
+
+if TYPE_CHECKING:
+    from monitor.daemon.service import Daemon
+
+MOST_INCIDENTS = 10_000
+HOUR_S = 3_600
+DAY_S = 86_400
+_SCHEMES = {"https": "http"}
+COMMIT_US = 3_000_000
+"""What is seen may wait so long for its commit before `now` doubts it."""
+UNNUMBERED = -1
+"""Series number of a bare target: it is in no inventory, and its observation in no batch."""
+
+
+def answers(daemon: "Daemon") -> Mapping[str, Answer]:
+    """Every command of the socket."""
+
+    async def now(_request: Mapping[str, Any], _author: str) -> Any:
+        return standing(daemon)
+
+    async def incidents(request: Mapping[str, Any], _author: str) -> Any:
+        limit = request.get("limit", 100)
+        if type(limit) is not int or not 0 <= limit <= MOST_INCIDENTS:
+            raise ControlError("cli.request")
+        # Neither on the loop nor on the writer's engine, whose every transaction takes the lock.
+        rows = await asyncio.to_thread(_incidents, daemon.ledger.url, request.get("open"), limit)
+        return [show.incident(row) for row in rows]
+
+    async def latest(request: Mapping[str, Any], _author: str) -> Any:
+        return _latest(daemon, str(request.get("target", "")))
+
+    async def check(request: Mapping[str, Any], author: str) -> Any:
+        return await checked(daemon, request, author)
+
+    return {"now": now, "incidents": incidents, "latest": latest, "check": check}
+
+
+def _incidents(url: str, only_open: object, limit: int) -> list[IncidentRow]:
+    try:
+        return recent_incidents(url, only_open=bool(only_open), limit=limit)
+    except StoreError as error:
+        raise ControlError(error.code, **error.values) from error
+
+
+def select_items(
+    items: Sequence[Item],
+    configuration: Configuration,
+    names: Sequence[str],
+    kinds: Sequence[str],
+    tags: Mapping[str, str],
+) -> list[Item]:
+    """The series that a request names; ControlError for a name that nothing has.
+
+    A site stands for everything of it. Without names and tags: everything.
+    """
+    chosen: list[Item] = []
+    for name in names:
+        if "://" in name:
+            chosen += bare_items(name, configuration)
+            continue
+        if name not in configuration.targets:
+            near = get_close_matches(name, configuration.targets, 1)
+            raise ControlError("cli.unknown-target", name=name, near=near[0] if near else "–")
+        chosen += [i for i in items if name in (i.target.key, i.target.site)]
+    if not names:
+        chosen = list(items)
+    if tags:
+        wanted = tags.items()
+        chosen = [i for i in chosen if all(i.target.labels.get(k) == v for k, v in wanted)]
+    if kinds:
+        chosen = [i for i in chosen if i.kind.name in kinds]
+    unique = {(i.target.key, i.kind.name, int(i.assignment.family)): i for i in chosen}
+    return list(unique.values())
+
+
+def bare_items(url: str, configuration: Configuration | None) -> list[Item]:
+    """The series of a bare target such as `icmp://192.0.2.1`; ControlError when it is none."""
+    parts = urlsplit(url)
+    kind = KINDS.get(_SCHEMES.get(parts.scheme, parts.scheme))
+    if kind is None or kind.from_url is None:
+        known = ", ".join(f"{k.name}://" for k in KINDS.values() if k.from_url)
+        raise ControlError("cli.bare-scheme", url=url, known=known)
+    try:
+        settings = kind.from_url(parts)
+    except ValueError as error:
+        raise ControlError("cli.bare-target", url=url, why=str(error)) from error
+    if configuration is not None:
+        settings = configuration.settings(kind.name, settings)
+    target = Target(key=url, kind=Kind.SERVICE, name=url)
+    policies = () if configuration is None else configuration.policies
+    found = []
+    for family in kind.families(settings):
+        assignment = Assignment(target=url, check=kind.name, family=family, settings=settings)
+        rules = rules_of(policies, target, assignment.check)
+        found.append(item_of(UNNUMBERED, assignment, target, rules))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a `check` asks for; every text is one that an entry can hold."""
+
+    targets: Sequence[str]
+    kinds: Sequence[str]
+    tags: Mapping[str, str]
+    address: str | None
+    reason: str
+
+
+def asked_of(request: Mapping[str, Any]) -> Asked:
+    """The request, with its types made sure of; ControlError("cli.request") for anything else."""
+    targets, kinds = request.get("targets", []), request.get("kinds", [])
+    tags, address = request.get("tags", {}), request.get("address")
+    if not isinstance(targets, list) or not isinstance(kinds, list) or not isinstance(tags, dict):
+        raise ControlError("cli.request")
+    return Asked(
+        targets=[_text(name) for name in targets],
+        kinds=[_text(kind) for kind in kinds],
+        tags={_text(name): _text(value) for name, value in tags.items()},
+        address=None if address is None else _text(address),
+        reason=_text(request.get("reason", "")),
+    )
+
+
+def _text(value: object) -> str:
+    """A text that UTF-8 has; JSON can bring half a surrogate pair."""
+    try:
+        if isinstance(value, str) and value.encode():
+            return value
+    except UnicodeEncodeError:
+        pass
+    if value == "":
+        return ""
+    raise ControlError("cli.request")
+
+
+async def checked(daemon: "Daemon", request: Mapping[str, Any], author: str) -> Any:
+    """Probe now, append the act, answer with the observations."""
+    asked = asked_of(request)
+    items = select_items(
+        list(daemon.plan.items.values()),
+        daemon.plan.configuration,
+        asked.targets,
+        asked.kinds,
+        asked.tags,
+    )
+    daemon.require_writing()
+    items, outcomes = await probe_at(items, daemon.probers, asked.address, ticking=True)
+    anchor = daemon.recorder.anchor
+    act, records = act_of(
+        items,
+        outcomes,
+        anchor,
+        author,
+        asked.reason,
+        anchor.wall_at(daemon.clock.boottime_ns()),
+    )
+    index = await daemon.appended(act, records)
+    return shown(items, outcomes, anchor, daemon.plan.configuration.agent.vantage, index)
+
+
+def standing(daemon: "Daemon") -> dict[str, Any]:
+    """What stands now: series, incidents, the agent's own health."""
+    configuration, seen = daemon.plan.configuration, daemon.recorder.accumulator
+    now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+    late, counters = daemon.runner.lateness.total(), daemon.runner.counters()
+    return {
+        "origin": configuration.agent.origin,
+        "vantage": configuration.agent.vantage,
+        "at": show.rfc3339(now_us),
+        "uptime_s": (now_us - daemon.started_us) // 1_000_000,
+        "series": [_series(daemon, item, now_us) for item in daemon.plan.items.values()],
+        "incidents": [show.incident(row) for row in daemon.writer.view.incidents.values()],
+        "labels": [
+            {
+                "label": label.label,
+                "target": label.target,
+                "cause": label.cause,
+                "since": show.rfc3339(label.since_us),
+            }
+            for label in seen.book.labels.values()
+        ],
+        "ledger": _ledger(daemon, now_us),
+        "engine": {
+            "late_p50_ms": late.p50_ms,
+            "late_p99_ms": late.p99_ms,
+            "late_max_ms": late.max_ms,
+            "in_flight": daemon.runner.under_way,
+            "waiting": daemon.runner.waiting,
+            "skipped": counters["skipped"] + counters["overload"],
+        },
+        "lost": dict(seen.lost_ever),
+        "counters": daemon.probers.counters(),
+        "notes": daemon.probers.notes(),
+        "trouble": daemon.committing.trouble.code if daemon.committing.trouble else None,
+        "alerts_waiting": daemon.sender.waiting(),
+        "configuration": {
+            "refused": daemon.refused is not None,
+            "reloads": daemon.reloads,
+            "problems": refusal(daemon.refused, configuration.agent.language)
+            if daemon.refused is not None
+            else [],
+        },
+    }
+
+
+def _series(daemon: "Daemon", item: Item, now_us: int) -> dict[str, Any]:
+    view = daemon.writer.view
+    state, since_us, last_us = view.current(item.number)
+    seen = daemon.recorder.accumulator.latest.get(item.number)
+    covered_us = (
+        max(last_us, seen.at_us if seen else 0) + item.assignment.settings.interval * 3 // 2
+    )
+    if state is not State.UNOBSERVED and covered_us + COMMIT_US < now_us:
+        state, since_us = State.UNOBSERVED, view.until_us(item.number)
+    reasons = [
+        reason
+        for verdict in (seen.judgement.verdicts if seen else ())
+        for reason in getattr(verdict, "reasons", ())
+    ]
+    fault = seen.outcome.fault if seen else None
+    return {
+        "target": item.target.key,
+        "name": item.target.name,
+        "kind": item.target.kind.value,
+        "site": item.target.site,
+        "check": item.kind.name,
+        "family": int(item.assignment.family),
+        "state": state.word,
+        "since": show.rfc3339(since_us) if since_us else None,
+        "last": show.rfc3339(seen.at_us if seen else last_us) if seen or last_us else None,
+        "reasons": reasons,
+        "fault": fault.kind.value if fault else None,
+    }
+
+
+def _ledger(daemon: "Daemon", now_us: int) -> dict[str, Any]:
+    """Size and growth; both undefined until an hour of growth has been seen."""
+    agent = daemon.plan.configuration.agent
+    place = Path(place_of(daemon.ledger.url))
+    stored = daemon.stored_bytes()
+    free = shutil.disk_usage(place.parent).free if place.parent.is_dir() else None
+    since_us, before = daemon.growth_from(now_us)
+    age_s = (now_us - since_us) // 1_000_000
+    growth = (stored - before) * DAY_S // age_s if stored and age_s >= HOUR_S else None
+    return {
+        "size": daemon.ledger.size,
+        "checkpoint_size": daemon.ledger.size if daemon.ledger.note else None,
+        "bytes": stored or None,
+        "growth_bytes_per_day": growth,
+        "disk_free_bytes": free,
+        "days_left": free // growth if free is not None and growth and growth > 0 else None,
+        "retention_days": agent.retention_us // (DAY_S * 1_000_000),
+        "unsigned": daemon.committing.unsigned or None,
+    }
+
+
+def _latest(daemon: "Daemon", target: str) -> list[dict[str, Any]]:
+    """The newest observation of each series of a target."""
+    vantage = daemon.plan.configuration.agent.vantage
+    found = []
+    for item in daemon.plan.items.values():
+        seen = daemon.recorder.accumulator.latest.get(item.number)
+        if item.target.key == target and seen is not None:
+            found.append(
+                show.observation(item, vantage, seen.at_us, seen.outcome, seen.judgement, None)
+            )
+    return found

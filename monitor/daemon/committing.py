@@ -1,0 +1,151 @@
+"""The second hand of the daemon: drafts, the writer, retries, and who is told of what.
+
+A failed commit is written again, unchanged, after a pause that doubles from 1 to 30 s; what is
+seen meanwhile waits in the accumulator, which is bounded and counts what it must drop. People
+are told of the trouble once, past the outbox, because the outbox is what cannot be written.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from monitor.clock import STEP_LIMIT_US, Clock, anchor_now
+from monitor.daemon.recorder import Draft, Recorder
+from monitor.daemon.writer import Defect, Outcome, Writer
+from monitor.model import OutboxRow
+from monitor.store.errors import StoreBusyError, StoreError, StoreFullError
+from monitor.store.ledger import Committed
+
+LONGEST_PAUSE_US = 30_000_000
+UNSIGNED_LIMIT_US = 10_000_000
+_log = structlog.get_logger("sasando.commit")
+
+
+class Alerting(Protocol):
+    """What the committing side needs of the sender."""
+
+    def offer(self, rows: tuple[OutboxRow, ...], *, signed: bool = True) -> None:
+        """Take committed rows."""
+        ...
+
+    def emergency(self, code: str, values: dict[str, object]) -> int:
+        """Tell people past the store."""
+        ...
+
+
+class Committing:
+    """Drives the recorder and the writer; `step` is called once a second on the loop."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        writer: Writer,
+        sender: Alerting,
+        clock: Clock,
+        *,
+        look: Callable[[set[str]], None],
+        committed: Callable[[], None],
+        broken: Callable[[Exception], None],
+    ) -> None:
+        """`look` probes targets now; `committed` hears of each commit, `broken` of a defect."""
+        self.recorder = recorder
+        self.commits = 0
+        self.trouble: StoreError | None = None
+        self.unsigned = ""
+        self._writer = writer
+        self._sender = sender
+        self._clock = clock
+        self._look = look
+        self._committed = committed
+        self._broken = broken
+        self._draft: Draft | None = None
+        self._retry_at_us = 0
+        self._pause_us = 0
+        self._unsigned_since_us: int | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way and nothing waits for another try."""
+        return self._draft is None and not self._writer.busy
+
+    def step(self) -> bool:
+        """Hand over the next commit, or the failed one again; True when one was handed over."""
+        self._check_clock()
+        if self._writer.busy:
+            return False
+        if self._draft is not None and self._now_us() < self._retry_at_us:
+            return False
+        if self._draft is None:
+            self._draft = self.recorder.draft(self._clock.wall_us(), self._clock.boottime_ns())
+        if self._draft is None:
+            return False
+        draft = self._draft
+        self._writer.write(draft.commit, lambda outcome: self._settled(draft, outcome))
+        return True
+
+    def hurry(self) -> None:
+        """Try a failed commit at the next step, without its pause (the daemon stops)."""
+        self._retry_at_us = 0
+
+    def _settled(self, draft: Draft, outcome: Outcome) -> None:
+        if isinstance(outcome, Defect):
+            self._broken(outcome.error)
+            return
+        if isinstance(outcome, StoreError):
+            self._failed(outcome)
+            return
+        if self.trouble is not None:
+            _log.warning("commit-succeeded", after=self.trouble.code)
+        self._draft, self._pause_us, self.trouble = None, 0, None
+        self.commits += 1
+        self.recorder.accept(draft, outcome, anchor_now(self._clock))
+        self._check_signature(outcome)
+        self._sender.offer(outcome.outbox, signed=outcome.note is not None)
+        if draft.proposal.asks:
+            self._look(draft.proposal.asks)
+        self._committed()
+
+    def _failed(self, error: StoreError) -> None:
+        if self.trouble is None:
+            _log.error("commit-failed", code=error.code, **error.values)
+            self.recorder.accumulator.lose("commits-delayed")
+        self.trouble = error
+        self._pause_us = min(max(1_000_000, 2 * self._pause_us), LONGEST_PAUSE_US)
+        self._retry_at_us = self._now_us() + self._pause_us
+        told = self._sender.emergency(_emergency(error), dict(error.values))
+        if told:
+            _log.warning("emergency-alert", code=_emergency(error), routes=told)
+
+    def _check_signature(self, committed: Committed) -> None:
+        self.unsigned = committed.unsigned
+        if not committed.unsigned:
+            self._unsigned_since_us = None
+            return
+        now_us = self._now_us()
+        if self._unsigned_since_us is None:
+            _log.error("checkpoint-unsigned", why=committed.unsigned)
+            self._unsigned_since_us = now_us
+        if now_us - self._unsigned_since_us > UNSIGNED_LIMIT_US:
+            self._sender.emergency("signing-failed", {"why": committed.unsigned})
+
+    def _check_clock(self) -> None:
+        """A stepped wall clock anchors anew; observations already taken keep the old anchor."""
+        recorder = self.recorder
+        wall_us, boottime_ns = self._clock.wall_us(), self._clock.boottime_ns()
+        step_us = recorder.newest_anchor.step_us(wall_us, boottime_ns)
+        if abs(step_us) <= STEP_LIMIT_US:
+            return
+        _log.warning("clock-stepped", step_ms=step_us // 1_000)
+        recorder.anchor_anew(anchor_now(self._clock), "step", step_us)
+
+    def _now_us(self) -> int:
+        return self._clock.boottime_ns() // 1_000
+
+
+def _emergency(error: StoreError) -> str:
+    if isinstance(error, StoreFullError):
+        return "disk-full"
+    if isinstance(error, StoreBusyError):
+        return "store-locked"
+    return "store-unwritable" if error.code == "store.unwritable" else "other"

@@ -1,0 +1,60 @@
+"""What stood when the ledger was last written stands again. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from monitor.daemon.plan import Item
+from monitor.daemon.recorder import Recorder
+from monitor.derive import Fold, IncidentRow
+from monitor.incident import BLIND, Confirm, Judged, Standing, Subject
+from monitor.ledger.entry import LabelSet
+from monitor.model import Severity
+from monitor.sight import AGENT
+
+_GONE = -1
+"""Series number of an incident whose series is no longer configured: it is withdrawn at once."""
+
+
+def restore(
+    recorder: Recorder, fold: Fold, items: Iterable[Item], opened_to: Mapping[int, tuple[str, ...]]
+) -> None:
+    """Open incidents and labels into a fresh recorder. Windows of confirmation begin anew."""
+    book = recorder.accumulator.book
+    known = {(i.target.key, i.kind.name, int(i.assignment.family)): i for i in items}
+    for row in fold.incidents.values():
+        item = known.get((row.target, row.check, row.family))
+        subject = Subject(_GONE - row.id if item is None else item.number, row.policy, row.rule)
+        book.standings[subject] = _standing(row, subject, _confirm(item, row))
+        recorder.since[row.id] = row.since_us
+        recorder.opened_to[row.id] = opened_to.get(row.id, ())
+    for label in fold.labels.values():
+        book.labels[label.label, label.target] = LabelSet(
+            label=label.label,
+            target=label.target,
+            cause=label.cause,
+            since_us=label.since_us,
+            until_us=None,
+        )
+    recorder.accumulator.blind = (BLIND, AGENT) in book.labels
+
+
+def _confirm(item: Item | None, row: IncidentRow) -> Confirm:
+    if item is not None:
+        for rule, confirm in zip(item.rules, item.confirms, strict=True):
+            if rule is not None and (rule.policy, rule.id) == (row.policy, row.rule):
+                return confirm
+    return Confirm()
+
+
+def _standing(row: IncidentRow, subject: Subject, confirm: Confirm) -> Standing:
+    last = Judged(
+        subject=subject,
+        target=row.target,
+        check=row.check,
+        family=row.family,
+        severity=Severity(row.severity),
+        confirm=confirm,
+        violated=True,
+        reasons=row.reasons,
+        at_us=row.opened_us,
+    )
+    return Standing(last=last, incident=row.id, step=row.step)

@@ -1,0 +1,106 @@
+"""A configuration made into a plan, and the entries that put it in force. Pure."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from checks.base import Assignment
+from monitor.config.configuration import Configuration
+from monitor.daemon.plan import Item, item_of, rule_names, rules_of
+from monitor.daemon.registry import Registry
+from monitor.incident import Subject
+from monitor.ledger.entry import ConfigurationInForce, Record, SeriesDefined
+from monitor.model import Kind
+from monitor.sight import Sights, parents_of
+from policies.rule import Rule
+
+Key = tuple[str, str, int]
+"""(target, check, family)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything the engine and the recorder need of one configuration."""
+
+    configuration: Configuration
+    items: Mapping[Key, Item]
+    defined: Sequence[SeriesDefined]
+    titles: Mapping[tuple[str, str], Mapping[str, str]]
+
+    def item(self, assignment: Assignment) -> Item | None:
+        """The series of an assignment; None when a reload removed it meanwhile."""
+        return self.items.get((assignment.target, assignment.check, int(assignment.family)))
+
+    def assignments_of(self, target: str) -> tuple[int, ...]:
+        """Slots (places in the configuration's assignments) of one target."""
+        return tuple(
+            slot for slot, one in enumerate(self.configuration.assignments) if one.target == target
+        )
+
+
+def plan_of(configuration: Configuration, registry: Registry) -> Plan:
+    """The plan of a configuration; the registry agrees with it from here on."""
+    assignments = configuration.assignments
+    rules = [
+        rules_of(configuration.policies, configuration.targets[one.target], one.check)
+        for one in assignments
+    ]
+    defined = registry.define(
+        assignments, configuration.targets, [rule_names(one) for one in rules]
+    )
+    items = {
+        (one.target, one.check, int(one.family)): item_of(
+            registry.number(one), one, configuration.targets[one.target], judging
+        )
+        for one, judging in zip(assignments, rules, strict=True)
+    }
+    return Plan(configuration=configuration, items=items, defined=defined, titles=_titles(rules))
+
+
+def in_force(
+    configuration: Configuration, at_us: int
+) -> tuple[ConfigurationInForce, Mapping[bytes, bytes]]:
+    """The entry that puts a configuration in force, and the texts that it names."""
+    records = {hashlib.sha256(text).digest(): text for text in configuration.texts.values()}
+    texts = {name: hashlib.sha256(text).digest() for name, text in configuration.texts.items()}
+    program = f"sasando {version('sasando')}"
+    return ConfigurationInForce(at_us=at_us, texts=texts, program=program), records
+
+
+def entries_of(plan: Plan, at_us: int) -> tuple[list[Record], Mapping[bytes, bytes]]:
+    """What a start or a reload appends."""
+    entry, records = in_force(plan.configuration, at_us)
+    return [entry, *plan.defined], records
+
+
+def sights_of(configuration: Configuration, before: Sights | None = None) -> Sights:
+    """Who stands before whom; what was seen before a reload stays seen."""
+    targets = [t for key, t in configuration.targets.items() if key not in configuration.disabled]
+    canaries = tuple(t.key for t in targets if t.kind is Kind.CANARY)
+    return Sights(
+        parents=parents_of(targets),
+        canaries=canaries,
+        seen={} if before is None else before.seen,
+    )
+
+
+def subjects_of(plan: Plan) -> frozenset[Subject]:
+    """Everything that an incident may be about while this plan is in force."""
+    return frozenset(
+        Subject(item.number, rule.policy, rule.id)
+        for item in plan.items.values()
+        for rule in item.rules
+        if rule is not None
+    )
+
+
+def _titles(
+    rules: Sequence[tuple[Rule | None, ...]],
+) -> Mapping[tuple[str, str], Mapping[str, str]]:
+    return {
+        (rule.policy, rule.id): rule.title
+        for judging in rules
+        for rule in judging
+        if rule is not None
+    }

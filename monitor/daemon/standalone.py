@@ -1,0 +1,69 @@
+"""An on-demand check without a daemon: the command takes the writer's lock and appends itself."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.clock import SystemClock, anchor_now
+from monitor.config.configuration import Configuration
+from monitor.daemon.answers import select_items
+from monitor.daemon.control import account_of
+from monitor.daemon.folders import make_folders
+from monitor.daemon.keyring import signer_of
+from monitor.daemon.net import LiveScope, Probers, build_net
+from monitor.daemon.ondemand import act_of, probe_at, shown
+from monitor.daemon.registry import Registry
+from monitor.daemon.setup import plan_of
+from monitor.ledger.entry import LogOpened
+from monitor.store.ledger import Commit, Ledger
+
+
+async def check_alone(
+    configuration: Configuration, request: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Probe what the request names and append the act; StoreBusyError when a daemon writes."""
+    agent = configuration.agent
+    plan = plan_of(configuration, Registry(agent.vantage, ()))
+    items = select_items(
+        list(plan.items.values()),
+        configuration,
+        request["targets"],
+        request["kinds"],
+        request["tags"],
+    )
+    make_folders(agent)
+    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    clock = SystemClock()
+    anchor = anchor_now(clock)
+    net = build_net(
+        clock,
+        LiveScope(clock, agent.scope, agent.timezone),
+        resolvers=agent.resolvers,
+        time_servers=agent.time_servers,
+        ca_file=agent.ca_file,
+    )
+    probers = Probers(net)
+    try:
+        items, outcomes = await probe_at(items, probers, request["address"], ticking=False)
+        act, records = act_of(
+            items,
+            outcomes,
+            anchor,
+            account_of(os.getuid()),
+            request["reason"],
+            clock.wall_us(),
+        )
+        entries = [] if ledger.size else [_opened(configuration, anchor.wall_us)]
+        commit = Commit(entries=[*entries, act.to_bytes()], records=records, at_us=clock.wall_us())
+        committed = ledger.append(commit)
+        return shown(items, outcomes, anchor, agent.vantage, committed.size - 1)
+    finally:
+        await probers.close()
+        ledger.close(clock.wall_us())
+
+
+def _opened(configuration: Configuration, at_us: int) -> bytes:
+    agent = configuration.agent
+    return LogOpened(
+        origin=agent.origin, vantage=agent.vantage, opened_us=at_us, previous=None
+    ).to_bytes()
