@@ -14,7 +14,7 @@ from monitor.store.pinned import PinnedDatabase
 from monitor.verify import Anchored, verify
 from tests.store.building import KEY, ledger_at
 
-KILLS = 20
+KILLS = int(os.environ.get("SASANDO_KILLS", "8"))
 CHILD = """
 import os, sys
 from pathlib import Path
