@@ -45,9 +45,11 @@ class Prometheus:
             f"--storage.tsdb.path={self._folder}/tsdb",
             f"--web.listen-address=127.0.0.1:{SERVER}",
         )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not self._stored():
-            time.sleep(0.5)
+        try:
+            self._await_samples()
+        except BaseException:  # what was started must end, whatever went wrong
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,6 +58,11 @@ class Prometheus:
                 os.kill(process.pid, signal.SIGTERM)
         for process in self._processes:
             process.wait(60)
+
+    def _await_samples(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not self._stored():
+            time.sleep(0.5)
 
     def measure(self, seconds: float) -> Cost:
         """The cost of both for a while, for each stored probe that succeeded."""
