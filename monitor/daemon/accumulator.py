@@ -58,7 +58,8 @@ class Accumulator:
             self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
             return
         self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
-        self.sights.note(item.target.key, item.number, judgement.state, at_us)
+        if item.rules[0] is not None:  # a certificate or a clock says nothing of the way
+            self.sights.note(item.target.key, item.number, judgement.state, at_us)
         if self.count >= MAX_ROWS:
             self.lose("unwritten-observations")
             return

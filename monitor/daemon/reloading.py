@@ -10,6 +10,8 @@ from monitor.text import Language
 
 _FIXED = (
     "origin",
+    "key",
+    "passphrase",
     "vantage",
     "timezone",
     "store",
