@@ -15,7 +15,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types imports bench deb lab clean environment
+.PHONY: help demo test lint types imports bench deb parts clean environment
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,7 +23,7 @@ help: ## this list
 demo: $(SYNCED) ## the whole job on a small city on loopback, without root (about a minute)
 	$(RUN)/sasando demo
 
-test: lab lint types imports ## every check and test that gates a change
+test: parts lint types imports ## every check and test that gates a change
 	$(RUN)/python -m pytest -m "not benchmark" $(PYTEST)
 
 lint: $(SYNCED) ## ruff: mistakes and layout
@@ -43,7 +43,7 @@ bench: $(SYNCED) ## measures against fping and Prometheus (root; minutes)
 deb: $(SYNCED) ## dist/sasando_VERSION_ARCH.deb
 	$(RUN)/python packaging/build_deb.py --uv $(abspath $(UV)) --out dist
 
-lab: $(SYNCED) ## installs through apt what the lab's tests run, where root or sudo allow it
+parts: $(SYNCED) ## installs through apt what the lab's tests run, where root or sudo allow it
 	@tests/lab/install.sh tests/lab/packages.txt
 
 environment: $(SYNCED) ## .venv with the locked dependencies

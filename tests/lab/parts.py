@@ -43,6 +43,14 @@ def need_namespaces() -> None:
         missing("network namespaces with veth links")
 
 
+def need_city() -> None:
+    """Demand everything that the city is made of."""
+    need_namespaces()
+    require("ping", "ss", "nginx", "dnsmasq", "keepalived", "bird")
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        missing("TAP interfaces (/dev/net/tun)")
+
+
 @cache
 def namespaces_available() -> bool:
     """Whether this process can make a network namespace with a veth link in it.
@@ -62,7 +70,7 @@ def namespaces_available() -> bool:
 
 def missing(part: str) -> NoReturn:
     """Skip the running test because `part` is not there; fail it where CI=true."""
-    reason = f"the lab needs {part}; `make lab` installs what apt has (tests/lab/packages.txt)"
+    reason = f"the lab needs {part}; `make parts` installs what apt has (tests/lab/packages.txt)"
     if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
