@@ -67,11 +67,11 @@ class Namespace:
         """Put the calling THREAD into the namespace; sockets made meanwhile stay in it."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _setns(self._fd)
+            setns(self._fd)
             try:
                 yield
             finally:
-                _setns(home)
+                setns(home)
         finally:
             os.close(home)
 
@@ -272,7 +272,8 @@ def _no_dad(address: str) -> str:
     return " nodad" if ":" in address else ""
 
 
-def _setns(fd: int) -> None:
+def setns(fd: int) -> None:
+    """Put the calling THREAD into the network namespace that `fd` shows."""
     if _LIBC.setns(fd, _CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), "setns")
