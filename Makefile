@@ -15,7 +15,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types imports bench deb parts clean environment
+.PHONY: help demo test lint types imports bench deb parts lab clean environment
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +45,9 @@ deb: $(SYNCED) ## dist/sasando_VERSION_ARCH.deb
 
 parts: $(SYNCED) ## installs through apt what the lab's tests run, where root or sudo allow it
 	@tests/lab/install.sh tests/lab/packages.txt
+
+lab: parts ## a city in namespaces with the agent watching it: break it and see (root)
+	@$(RUN)/python -m tests.lab.city $(or $(LAB),watch)
 
 environment: $(SYNCED) ## .venv with the locked dependencies
 	@:

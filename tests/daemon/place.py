@@ -32,6 +32,7 @@ class Place:
     """Apprise URL by route."""
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hotspots: dict[str, dict[str, Any]] = field(default_factory=dict)
     sites: dict[str, dict[str, Any]] = field(default_factory=lambda: {"core": {}})
     canaries: dict[str, dict[str, Any]] = field(default_factory=dict)
     rules: list[dict[str, Any]] = field(default_factory=list)
@@ -106,7 +107,12 @@ class Place:
             name: {"url": url, "lang": "en", "severity": "info", "per_hour": 3600}
             for name, url in self.routes.items()
         }
-        inventory = {"sites": self.sites, "links": self.links, "services": self.services}
+        inventory = {
+            "sites": self.sites,
+            "links": self.links,
+            "hotspots": self.hotspots,
+            "services": self.services,
+        }
         self._write("agent.yaml", agent)
         self._write("inventory/city.yaml", {k: v for k, v in inventory.items() if v})
         self._write("alerts.yaml", {"routes": routes})

@@ -77,18 +77,22 @@ class Agent:
         self.log = place.root / "log"
         self.notify = NotifySocket(place.root / "notify")
         argv = [*wrapper, sys.executable, "-m", "monitor.cli.main", "run"]
+        told = {"NOTIFY_SOCKET": str(self.notify.path), "WATCHDOG_USEC": "30000000"}
+        self.process = self._start(
+            [*argv, "-c", str(place.configuration), *options], {**told, **(environment or {})}
+        )
+
+    def _start(
+        self, argv: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """The process of this command line; another place than this one overrides it."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*argv, "-c", str(place.configuration), *options],
+            return subprocess.Popen(
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={
-                    **os.environ,
-                    "NOTIFY_SOCKET": str(self.notify.path),
-                    "WATCHDOG_USEC": "30000000",
-                    **(environment or {}),
-                },
+                env={**os.environ, **environment},
             )
 
     def __enter__(self) -> Self:

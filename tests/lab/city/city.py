@@ -68,6 +68,7 @@ class City:
         self._servers: dict[str, Server] = {}
         self._bent: set[str] = set()
         self._dead: set[str] = set()
+        self._whole_since = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -311,7 +312,9 @@ class City:
                 self._bend(leg, add=True)
 
     def heal(self) -> None:
-        """Undo everything, and wait until the city is whole again."""
+        """Undo everything, and wait until the city is whole again; nothing where nothing was."""
+        if len(self.log.events) == self._whole_since:
+            return
         for leg in sorted(self._bent):
             with self.log.switch("asymmetric", leg, False):
                 self._bent.remove(leg)
@@ -331,6 +334,7 @@ class City:
                 self._server(name, down=False)
         with self.log.switch("settled", ""):
             self.settle()
+        self._whole_since = len(self.log.events)
 
     def _server(self, name: str, *, down: bool) -> None:
         with self.log.switch("server", name, down):

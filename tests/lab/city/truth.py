@@ -143,20 +143,16 @@ def truth(
     marks = [(since_ns, _reach(faults, way))]
     held_ns = since_ns
     for event in events:
-        before = _reach(faults, way), way
+        before, gateways = (_reach(faults, way), way), _gateways(faults)
         faults.take(event)
         way = way_of(plan, faults, subject, dynamic=dynamic)
         if (_reach(faults, way), way) == before:
             continue
-        slow = way is not None and (dynamic or _gateway(before[1]) != way.gateway)
+        slow = way is not None and (dynamic or gateways != _gateways(faults))
         held_ns = max(event.after_ns + settle_ns * slow, held_ns if way else 0)
         marks = [mark for mark in marks if mark[0] < event.before_ns]
         marks += [(event.before_ns, Reach.UNSURE), (held_ns, _reach(faults, way))]
     return _spans(marks, since_ns, until_ns)
-
-
-def _gateway(way: Way | None) -> str:
-    return way.gateway if way else ""
 
 
 def _reach(faults: Faults, way: Way | None) -> Reach:

@@ -1,0 +1,47 @@
+"""Random faults at random moments, repeated by their seed."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+
+from tests.lab.city.city import City
+from tests.lab.city.plan import OFFICES
+from tests.lab.city.scenarios import RULES, Watch
+
+Fault = tuple[str, Callable[[City], object]]
+_LONGEST_S = 14.0
+
+
+def faults(chance: random.Random) -> list[Fault]:
+    """One or two faults that can stand together; loss of 20 % lies on the limit and is no claim."""
+    leg = f"{chance.choice(OFFICES)}-{chance.choice(('fo', '4g'))}"
+    percent = chance.choice((5, 10, 40))
+    single: list[Fault] = [
+        (f"{leg} cut", lambda city: city.cables[leg].carrier(False)),
+        (f"{leg} swallows everything", lambda city: city.cables[leg].blackhole()),
+        (f"{leg} loses {percent} %", lambda city: city.cables[leg].lose(percent)),
+        ("core1 dead", lambda city: city.router("core1")),
+        ("core2 dead", lambda city: city.router("core2")),
+        ("own uplink down", lambda city: city.uplink()),
+        ("DNS down", lambda city: city.dns()),
+        ("dukcapil's server ended", lambda city: city.service("dukcapil")),
+        ("VRRP of core1 leaves", lambda city: city.vrrp("core1")),
+    ]
+    return chance.sample(single, chance.choice((1, 1, 2)))
+
+
+def play_randomly(watch: Watch, chance: random.Random, runs: int) -> Iterator[str]:
+    """Break, wait a while, heal, wait a while; a line for each run. Times are of the seed."""
+    shortest_s = RULES.claimed_ns / 1e9
+    for number in range(1, runs + 1):
+        chosen = faults(chance)
+        length_s, pause_s = chance.uniform(1.0, _LONGEST_S), chance.uniform(1.0, 6.0)
+        for _, fault in chosen:
+            fault(watch.city)
+        time.sleep(length_s)  # the fault itself
+        open_now = [i["target"] for i in watch.agent.now()["incidents"]]
+        watch.city.heal()
+        time.sleep(pause_s)  # a moment of its own: the next fault may meet a recovery
+        claimed = "" if length_s >= shortest_s else " (shorter than the claim)"
+        names = ", ".join(name for name, _ in chosen)
+        yield f"{number:>3} {names}, {length_s:.1f} s{claimed}: {', '.join(open_now) or 'nobody'}"

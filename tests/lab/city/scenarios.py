@@ -1,0 +1,289 @@
+"""Faults of the city, and what the real daemon must say of each: a table with a truth beside it.
+
+A `Scenario` names a fault and the pairs (target, rule) that must be accused. Nobody else may be.
+Another check joins by another pair in `accused` (or in `may`), and its settings in `agent`.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.daemon.place import Place
+from tests.lab.city import claims
+from tests.lab.city.agent import INTERVAL_S, CityAgent, Proven, configuration, webhook
+from tests.lab.city.city import City
+from tests.lab.city.claims import Rules
+from tests.lab.city.eventlog import boot_ns
+from tests.lab.city.plan import OFFICES
+from tests.lab.city.truth import Span, truth
+from tests.lab.receivers import Webhook
+
+Accusation = tuple[str, str]
+"""(target, rule)."""
+LINK, BACKUP, SITE, SHAPED = "dukcapil-fo", "dukcapil-4g", "dukcapil", frozenset({"dukcapil-fo"})
+_WAIT_S = 90.0
+_QUIET_COMMITS = 7
+"""Commits, one a second, in which nobody may be accused before silence counts."""
+RULES = Rules(interval_ns=round(INTERVAL_S * 1e9), probe_ns=1_000_000_000)
+
+
+def down(*links: str) -> frozenset[Accusation]:
+    """Links that do not answer."""
+    return frozenset((link, "link-answers") for link in links)
+
+
+WEB_DOWN = (f"{SITE}-web", "service-answers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One fault and what has to be said of it."""
+
+    name: str
+    fault: Callable[[City], object]
+    accused: frozenset[Accusation] = frozenset()
+    may: frozenset[Accusation] = frozenset()
+    """Neither demanded nor forbidden: what chance decides, printed."""
+    labels: frozenset[tuple[str, str]] = frozenset()
+    """(label, target) that must stand."""
+    subject: str = LINK
+    """Whose truth the row shows (`truth`): a leg, a site, dns, web or canary."""
+    only: str = ""
+    """`static` or `ospf`, where the other kind of routing gives another truth."""
+
+
+def _labels(label: str, *targets: str) -> frozenset[tuple[str, str]]:
+    return frozenset((label, target) for target in targets)
+
+
+def _flap(city: City) -> None:
+    for _ in range(2):
+        city.cables[LINK].carrier(False)
+        time.sleep(10)  # the fault itself: a cable that comes and goes every 20 s
+        city.cables[LINK].carrier(True)
+        time.sleep(10)
+    city.cables[LINK].carrier(False)
+
+
+def _cut(*cables: str) -> Callable[[City], None]:
+    def fault(city: City) -> None:
+        for cable in cables:
+            city.cables[cable].carrier(False)
+
+    return fault
+
+
+_BEHIND_CORE1 = (*(f"{office}-fo" for office in OFFICES), "tirosa-4g", "kelurahan-fo")
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(name="primary down", fault=_cut(LINK), accused=down(LINK)),
+    Scenario(name="backup down", fault=_cut(BACKUP), accused=down(BACKUP), subject=BACKUP),
+    Scenario(
+        name="both down",
+        fault=_cut(LINK, BACKUP),
+        accused=down(LINK, BACKUP),
+        labels=_labels("unreachable", f"{SITE}-web"),
+        subject=SITE,
+    ),
+    Scenario(
+        name="silent blackhole, static routes keep feeding it",
+        fault=lambda city: city.cables[LINK].blackhole(),
+        accused=down(LINK) | {WEB_DOWN},
+        only="static",
+    ),
+    Scenario(
+        name="silent blackhole, BFD leaves it",
+        fault=lambda city: city.cables[LINK].blackhole(),
+        accused=down(LINK),
+        may=frozenset({WEB_DOWN}),
+        only="ospf",
+    ),
+    *(
+        Scenario(
+            name=f"{percent} % loss",
+            fault=lambda city, percent=percent: city.cables[LINK].lose(percent, toward=SITE),  # type: ignore[misc]
+            accused=frozenset({(LINK, "lab-loss")}) if percent == 40 else frozenset(),
+            may=frozenset({(LINK, "lab-loss")} if percent == 20 else ())
+            | (frozenset({WEB_DOWN}) if percent >= 10 else frozenset()),
+        )
+        for percent in (5, 10, 20, 40)
+    ),
+    Scenario(
+        name="delay step of 40 ms each way",
+        fault=lambda city: city.cables[LINK].delay(40),
+        accused=frozenset({(LINK, "lab-delay")}),
+    ),
+    Scenario(name="flapping every 20 s", fault=_flap, accused=down(LINK)),
+    Scenario(
+        name="core1 dead",
+        fault=lambda city: city.router("core1"),
+        accused=down("core1"),
+        labels=_labels("unreachable", *_BEHIND_CORE1, "kupang-smart-city"),
+    ),
+    # Without a carrier nothing leaves the host: faults, not lost packets; nobody was observed.
+    Scenario(name="own uplink cut", fault=lambda city: city.uplink(), subject="canary"),
+    Scenario(
+        name="own uplink swallows everything",
+        fault=lambda city: city.cables["lan"].blackhole(toward="operations"),
+        labels=_labels("blind", "agent"),
+        subject="canary",
+    ),
+    Scenario(
+        name="DNS down",
+        fault=lambda city: city.dns(),
+        accused=frozenset({("nama", "name-resolves")}),
+        subject="dns",
+    ),
+    Scenario(name="asymmetric return", fault=lambda city: city.asymmetric(LINK)),
+    # Small packets pass: today's checks say nothing, and have nothing to say.
+    Scenario(name="MTU hole of 1300", fault=lambda city: city.cables[LINK].mtu_hole(1_300)),
+    Scenario(
+        name="VRRP fails over (SIGTERM)",
+        fault=lambda city: city.vrrp("core1", signal.SIGTERM),
+        subject="canary",
+    ),
+    Scenario(
+        name="VRRP split brain (SIGKILL)",
+        fault=lambda city: city.vrrp("core1", signal.SIGKILL),
+        subject="canary",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What came of a scenario."""
+
+    scenario: Scenario
+    opened: dict[Accusation, float]
+    """Seconds from the fault to the incident in the daemon's answer."""
+    told_s: float | None
+    """Seconds from the fault to the first alert at the webhook."""
+    healed_s: float
+    """Seconds from the healing until nothing stood open."""
+    wrong: tuple[str, ...]
+
+    def text(self) -> str:
+        """One line of the table."""
+        said = ", ".join(
+            f"{target}/{rule} {seconds:.1f} s"
+            for (target, rule), seconds in sorted(self.opened.items())
+        )
+        told = "–" if self.told_s is None else f"{self.told_s:.1f} s"
+        return (
+            f"{self.scenario.name:<48} | {said or 'nobody'} | alert {told} | "
+            f"all well {self.healed_s:.1f} s after healing"
+            f"{' | WRONG: ' + '; '.join(self.wrong) if self.wrong else ''}"
+        )
+
+
+@dataclass(slots=True)
+class Watch:
+    """A city with the daemon in it."""
+
+    city: City
+    place: Place
+    agent: CityAgent
+    hook: Webhook
+    started_ns: int = field(default_factory=boot_ns)
+
+    def play(self, scenario: Scenario) -> Row:
+        """Break, wait for what must be said (and for nothing more), heal, wait for quiet."""
+        told, begun = len(self.hook.received), time.monotonic()
+        opened: dict[Accusation, float] = {}
+        fault = threading.Thread(target=scenario.fault, args=(self.city,), name="fault")
+        fault.start()  # some faults go on for a while, and are judged meanwhile
+        self._await_said(scenario, opened, begun)
+        fault.join()
+        told_s = self._first_alert(told, begun) if scenario.accused else None
+        self._await_commits(_QUIET_COMMITS if not scenario.accused else 2, opened, begun)
+        extra = set(opened) - scenario.accused - scenario.may
+        wrong = [f"{target} was accused by {rule}" for target, rule in sorted(extra)]
+        healing = time.monotonic()
+        self.city.heal()
+        self.agent.await_now("quiet", lambda now: not now["incidents"] and not now["labels"])
+        self.await_available()
+        return Row(scenario=scenario, opened=opened, told_s=told_s,
+                   healed_s=time.monotonic() - healing, wrong=tuple(wrong))  # fmt: skip
+
+    def _await_said(
+        self, scenario: Scenario, opened: dict[Accusation, float], begun: float
+    ) -> None:
+        wanted = ", ".join(sorted(str(one) for one in scenario.accused | scenario.labels))
+
+        def said(now: dict[str, Any]) -> bool:
+            _note(now, opened, begun)
+            labels = {(label["label"], label["target"]) for label in now["labels"]}
+            return scenario.accused <= set(opened) and scenario.labels <= labels
+
+        self.agent.await_now(f"{scenario.name}: {wanted}", said)
+
+    def _await_commits(self, more: int, opened: dict[Accusation, float], begun: float) -> None:
+        size = self.agent.now()["ledger"]["size"]
+
+        def committed(now: dict[str, Any]) -> bool:
+            _note(now, opened, begun)
+            return bool(now["ledger"]["size"] >= size + more)
+
+        self.agent.await_now("more entries", committed)
+
+    def _first_alert(self, before: int, begun: float) -> float:
+        self.hook.wait_attempts(before + 1, _WAIT_S)
+        return time.monotonic() - begun
+
+    def await_available(self) -> None:
+        """Until every series is seen available."""
+        self.agent.await_now(
+            "all available",
+            lambda now: {s["state"] for s in now["series"]} == {"available"},
+        )
+
+    def spans(self, subject: str) -> list[Span]:
+        """The truth of a subject since the watch began."""
+        return truth(self.city.plan, self.city.log.events, subject, since_ns=self.started_ns,
+                     until_ns=boot_ns(), dynamic=self.city.routing == "ospf")  # fmt: skip
+
+
+def _note(now: dict[str, Any], opened: dict[Accusation, float], begun: float) -> None:
+    for incident in now["incidents"]:
+        opened.setdefault((incident["target"], incident["rule"]), time.monotonic() - begun)
+
+
+@contextmanager
+def watched(city: City, **more: Any) -> Iterator[Watch]:
+    """The real daemon watching a city, everything seen available once; stopped at the end."""
+    with webhook(city) as hook, TemporaryDirectory(prefix="sd-") as name:
+        place = configuration(city, Path(name), hook.url(), **more)
+        with CityAgent(city, place) as agent:
+            agent.ready()
+            watch = Watch(city=city, place=place, agent=agent, hook=hook)
+            watch.await_available()
+            watch.started_ns = boot_ns()
+            yield watch
+            if agent.process.poll() is None:
+                assert agent.stop() == 0, agent.told()
+
+
+def contradictions_of(watch: Watch) -> list[str]:
+    """Everything stored or told that the lab's own log contradicts; the daemon has stopped."""
+    legs = [(leg, leg, "icmp", "link-answers") for leg in watch.city.plan.legs]
+    sites = [(office, f"{office}-web", "http", "service-answers") for office in OFFICES]
+    rest = [("dns", "nama", "dns", "name-resolves"), ("web", "portal", "http", "service-answers"),
+            ("canary", "internet", "icmp", "")]  # fmt: skip
+    proven, found = Proven(watch.place), []
+    held, now_ns = proven.held(), boot_ns()
+    for subject, target, check, rule in (*legs, *sites, *rest):
+        spans = watch.spans(subject)
+        says = [*claims.contradictions(spans, held[(target, check)], RULES)]
+        if rule:
+            told = proven.told(target, now_ns)
+            says += claims.untold(spans, told, held[(target, check)], RULES)
+            says += claims.accused_falsely(spans, proven.accused(target, rule), RULES)
+        found += [f"{target}: {one}" for one in says]
+    return found
