@@ -183,7 +183,7 @@ class Proven:
 
     def boot_ns(self, us: int) -> int:
         """A moment of SLA time on the boot clock."""
-        return self._anchor.boottime_ns + (us - self._anchor.wall_us) * 1_000
+        return int(self._anchor.boottime_ns + (us - self._anchor.wall_us) * 1_000)
 
     def held(self) -> dict[tuple[str, str], list[Stored]]:
         """By (target, check) every state, the newest one as far as its observation reaches."""

@@ -32,7 +32,7 @@ def standing_ospf_city() -> Iterator[City]:
 
 
 @pytest.fixture
-def ospf_city(standing_ospf_city: City) -> Iterator[City]:
+def ospf_city(standing_ospf_city: City) -> City:
     """The standing city with OSPF; the test breaks it, the next one finds it whole."""
     standing_ospf_city.heal()
     return standing_ospf_city

@@ -179,15 +179,24 @@ def _office(name: str, number: int, cables: list[Cable], *, aggregated: bool) ->
         # over that leg and never through the office.
         back = BACKUP_COST_AT_OFFICE if role == "backup" else cost
         link = f"{name}-{medium}"
-        before, crossed = core, (link,)
+        before, crossed = core, [link]
         if aggregated:
             first = f"agg-{medium}"
             up, down = f"198.51.100.{base + 9}/30", f"198.51.100.{base + 10}/30"
             cables.append(_cable(first, (core, up, cost), ("agg", down, cost)))
-            before, crossed = "agg", (first, link)
+            before, crossed = "agg", [first, link]
         cables.append(_cable(link, (before, f"{near}/30", cost), (name, f"{far}/30", back)))
-        legs.append(Leg(name=link, site=name, role=role, core=core, cables=crossed, address=far,
-                        gateway=near))  # fmt: skip
+        legs.append(
+            Leg(
+                name=link,
+                site=name,
+                role=role,
+                core=core,
+                cables=tuple(crossed),
+                address=far,
+                gateway=near,
+            )
+        )
     base = 32 * number
     router, server = f"203.0.113.{base + 1}", f"203.0.113.{base + 10}"
     cables.append(_cable(f"{name}-lan", (name, f"{router}/27"), (f"{name}-srv", f"{server}/27")))

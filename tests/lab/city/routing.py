@@ -64,7 +64,7 @@ def static(plan: Plan, node: str) -> list[str]:
     if node in CORES:
         return [*_core(plan, node), *_from_trunk(plan, node)]
     if node == "agg":
-        return _aggregator(plan)
+        return list(_aggregator(plan))
     site = plan.sites.get(node)
     if site is None:
         return []

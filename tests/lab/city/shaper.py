@@ -12,6 +12,7 @@ finds it full is dropped and counted. Ends with its standard input. Adds about 0
 
 import fcntl
 import heapq
+import io
 import json
 import os
 import random
@@ -117,9 +118,9 @@ def _receive(fd: int, into: Direction, chance: random.Random) -> None:
         into.take(frame, time.monotonic_ns(), chance)
 
 
-def _obey(directions: list[Direction]) -> bool:
+def _obey(orders: io.FileIO, directions: list[Direction]) -> bool:
     """Take the next line of settings; False at the end of standard input."""
-    line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]
+    line = orders.readline()
     if not line:
         return False
     settings = json.loads(line)
@@ -131,6 +132,7 @@ def _obey(directions: list[Direction]) -> bool:
 
 def main(taps: list[str], seed: str) -> None:
     """Forward until standard input ends."""
+    orders = io.FileIO(0, closefd=False)  # unbuffered: select must see every line
     fds = [_open_tap(name) for name in taps]
     directions = [Direction(), Direction()]  # toward taps[0], toward taps[1]
     chance = random.Random(seed)
@@ -138,8 +140,8 @@ def main(taps: list[str], seed: str) -> None:
     sys.stdout.flush()
     while True:
         wait = _wait_s(directions, time.monotonic_ns())
-        ready, _, _ = select.select([*fds, sys.stdin], [], [], wait)
-        if sys.stdin in ready and not _obey(directions):
+        ready, _, _ = select.select([*fds, orders.fileno()], [], [], wait)
+        if orders.fileno() in ready and not _obey(orders, directions):
             return
         for number, fd in enumerate(fds):
             if fd in ready:

@@ -13,6 +13,7 @@ import dns.message
 import dns.query
 import pytest
 
+from tests.lab.city.capture import Capture
 from tests.lab.city.city import City
 from tests.lab.city.pinging import answers
 from tests.lab.city.plan import CANARY, GATEWAY, WEB, child
@@ -66,6 +67,22 @@ def test_two_cities_do_not_meet(city: City) -> None:
         other.cables["dukcapil-fo"].carrier(False)
         address = city.plan.legs["dukcapil-fo"].address
         assert (answers(other, address), answers(city, address)) == (False, True)
+
+
+def test_shared_fate() -> None:
+    """An office whose two legs meet in one router loses both with it, and another office none."""
+    need_city()
+    with City(shared="pendidikan", vrrp=False) as shared:
+        site = shared.plan.sites["pendidikan"]
+        addresses = [*(leg.address for leg in site.legs), site.server]
+        before = [answers(shared, address) for address in addresses]
+        with Capture(shared.nodes["agg"], "agg-4g") as seen:
+            assert answers(shared, site.legs[1].address)
+        shared.router("agg", dead=True)
+        after = [answers(shared, address) for address in addresses]
+        assert (before, after) == ([True] * 3, [False] * 3)
+        assert {packet.icmp_type for packet in seen.packets} == {8, 0}
+        assert answers(shared, shared.plan.sites["kesehatan"].server)
 
 
 def test_the_host_sees_nothing_of_a_city(city: City) -> None:
