@@ -242,7 +242,7 @@ class City:
             for name in self.plan.routers
             if name not in self._dead
             for network, wanted in routing.expected(self.plan, name)
-            if not (found := self.route(name, network)) or (wanted and found != wanted)
+            if self.route(name, network) != wanted
         ]
 
     def route(self, node: str, network: str) -> str:

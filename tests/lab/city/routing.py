@@ -22,6 +22,7 @@ from tests.lab.city.plan import (
 INTERNET = {"core1": "internet-1", "core2": "internet-2"}
 _OTHER = {"core1": "core2", "core2": "core1"}
 _EVERYTHING = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15")
+_OWN = ("198.51.100.0/25", "203.0.113.0/24", "198.18.0.0/15")
 _FIRST_TABLE = 101
 """Tables of a site's legs; 100 and 99 are the cores' for what comes over the trunk."""
 
@@ -40,6 +41,8 @@ def always(plan: Plan, node: str) -> list[str]:
             for metric, core in ((10, "core1"), (100, "core2")):
                 via = plan.cables[INTERNET[core]].end(core).host
                 lines.append(f"route add {network} via {via} metric {metric}")
+    if node in CORES:  # what no leg reaches must not run to the internet and back
+        lines += [f"route add unreachable {network} metric 4000" for network in _OWN]
     if node == "kelurahan":
         lines.append(f"route add local {CHILDREN} dev lo")
     if node in plan.sites:
@@ -153,6 +156,9 @@ protocol kernel {{
     export filter {{
       if dest = RTD_BLACKHOLE then reject;
       if gw = 0.0.0.0 then reject;  # the kernel knows its own networks
+      # The address of an interface without carrier (RFC 2328, 9.1, "Loopback"): a leg that is
+      # cut must not be reached over the other one.
+      if net.len = 32 then reject;
       accept;
     }};
   }};
@@ -224,11 +230,16 @@ vrrp_instance {cable} {{
 def expected(plan: Plan, node: str) -> list[tuple[str, str]]:
     """(network, interface) that `node` must know by OSPF before the city counts as converged.
 
-    An empty interface: any.
+    That is the cheapest way of each, so that a city which was healed is as it was raised.
     """
     if node not in CORES:
-        return [("default", ""), ("192.0.2.0/26", "")]
-    known = [(site.network, "") for site in plan.sites.values()]
+        legs = plan.sites[plan.aggregated if node == "agg" else node].legs
+        up = legs[0].cables[0 if node == "agg" else -1]
+        return [("default", up), ("192.0.2.0/26", up)]
+    known = []
+    for site in plan.sites.values():
+        primary = site.legs[0]
+        known.append((site.network, primary.cables[0] if primary.core == node else "trunk"))
     # Each leg's own address is reached over that leg, never through the office.
     return known + [
         (_prefix(leg), "trunk")
