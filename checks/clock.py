@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from checks.base import Assignment, CheckKind, Evidence, Net, Prober
 from checks.clock_evidence import ClockEvidence, ClockSettings
-from checks.datagram import Endpoint, endpoint, exchange
-from checks.failure import failure_from_network
+from checks.datagram import Endpoint, endpoint, exchange, failure_of
 from checks.reach import reached
 from checks.sntp import NoSample, Sample, agreement, request, sample
 from checks.task_prober import TaskProber
@@ -89,7 +88,7 @@ async def _asked(net: Net, where: Endpoint) -> Sample | NoSample:
 
 
 def _failed(error: OSError) -> NoSample | Fault:
-    why = failure_from_network(error.errno or 0)
+    why = failure_of(error)
     if isinstance(why, Fault):
         return why
     outcome = "refused" if why.outcome == "refused" else "unreachable"

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from checks.address import checked_port
 from checks.connection import sockaddr
+from checks.failure import Failure, failure_at_once, failure_from_network
+from monitor.model import Fault
 
 Answer = TypeVar("Answer")
 
@@ -45,6 +47,20 @@ def endpoint(text: str, usual_port: int) -> Endpoint:
     return Endpoint(address, checked_port(int(port)) if port else usual_port)
 
 
+class NotSentError(OSError):
+    """This host did not let the question out: nothing is known of the peer."""
+
+
+def failure_of(error: OSError) -> Failure | Fault:
+    """What an error of `exchange` says: about this host where nothing was sent, else the peer."""
+    number = error.errno or 0
+    return (
+        failure_at_once(number)
+        if isinstance(error, NotSentError)
+        else (failure_from_network(number))
+    )
+
+
 async def exchange(
     where: Endpoint, question: bytes, accept: Callable[[bytes, int | None], Answer | None]
 ) -> Answer:
@@ -52,7 +68,7 @@ async def exchange(
 
     `accept` gets each datagram from that very address and port with its arrival (wall clock
     ns stamped by the kernel, None where it gives none); it returns None to wait on, or raises.
-    OSError: the network's or this host's answer.
+    NotSentError: this host's own refusal; any other OSError: the network's answer.
     """
     loop = asyncio.get_running_loop()
     family, address = sockaddr(where.address, where.port)
@@ -60,13 +76,20 @@ async def exchange(
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         # A connected socket takes datagrams of that peer alone, and hears its ICMP errors.
-        sock.connect(address)
+        _send(sock, address, question)
         loop.add_reader(sock.fileno(), _take, sock, accept, answer)
         try:
-            sock.send(question)
             return await answer
         finally:
             loop.remove_reader(sock.fileno())
+
+
+def _send(sock: socket.socket, address: tuple[object, ...], question: bytes) -> None:
+    try:
+        sock.connect(address)
+        sock.send(question)
+    except OSError as error:
+        raise NotSentError(error.errno, error.strerror) from error
 
 
 def _take(

@@ -6,10 +6,9 @@ from urllib.parse import SplitResult, parse_qs, unquote
 
 from checks.address import families_of
 from checks.base import Assignment, CheckKind, Evidence, Net, Prober, Settings
-from checks.datagram import Endpoint, endpoint
+from checks.datagram import Endpoint, endpoint, failure_of
 from checks.dns_evidence import DnsEvidence, DnsSettings, answered, unanswered
 from checks.dns_query import AnswerError, ask, question
-from checks.failure import failure_from_network
 from checks.hosts_file import nameservers_of
 from checks.reach import reached
 from checks.task_prober import TaskProber
@@ -52,7 +51,7 @@ async def _asked(net: Net, settings: DnsSettings, where: Endpoint) -> Evidence |
     except TimeoutError:
         raise
     except OSError as error:
-        why = failure_from_network(error.errno or 0)
+        why = failure_of(error)
         return why if isinstance(why, Fault) else unanswered(why.outcome, why.reason, where.address)
 
 

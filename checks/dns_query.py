@@ -43,7 +43,7 @@ def question(name: str, kind: dns.rdatatype.RdataType, *, mixed_case: bool) -> d
 async def ask(server: Endpoint, query: dns.message.Message) -> dns.message.Message:
     """The server's answer. The caller sets the time limit.
 
-    AnswerError, OSError (refused, unreachable, or this host's own).
+    AnswerError, OSError (refused, unreachable; `NotSentError` where it is this host's own).
     """
     wire = query.to_wire()
 

@@ -20,14 +20,22 @@ ip route add prohibit 198.51.100.128/25
 
 PROBES = """
 import asyncio, json, sys
-from checks import tcp
+from checks import clock, dns, tcp
 from tests.checks.harness import net_of, observe, scope_of
+
+def asked(check, address):
+    if check == "tcp":
+        return tcp.TcpSettings(address=address, port=80, timeout=20_000_000)
+    if check == "dns":
+        return dns.DnsSettings(server=address, name="web.example", timeout=1_000_000)
+    return clock.ClockSettings(servers=(address,), timeout=1_000_000)
 
 async def main():
     told = {}
-    for address in sys.argv[1:]:
-        wish = tcp.TcpSettings(address=address, port=80, timeout=20_000_000)
-        outcome = await observe(tcp.KIND, wish, net_of(scope=scope_of("0.0.0.0/0")))
+    check, *addresses = sys.argv[1:]
+    kind = {"tcp": tcp, "dns": dns, "clock": clock}[check].KIND
+    for address in addresses:
+        outcome = await observe(kind, asked(check, address), net_of(scope=scope_of("0.0.0.0/0")))
         if outcome.fault is None:
             told[address] = outcome.evidence.outcome
         else:
@@ -39,16 +47,18 @@ asyncio.run(main())
 
 
 @pytest.mark.lab
-def test_the_networks_silence_is_told_from_this_hosts_own_refusal() -> None:
+@pytest.mark.parametrize("check", ["tcp", "dns", "clock"])
+def test_the_networks_silence_is_told_from_this_hosts_own_refusal(check: str) -> None:
     """No route and local rejections are faults; a neighbour that does not answer is evidence."""
     need_namespaces()
     expected = {
         "192.0.2.1": "local-network",
         "198.51.100.1": "local-network",
         "198.51.100.129": "permission",
-        "203.0.113.9": "unreachable",
+        # The kernel tells a connection of a silent neighbour, but no datagram.
+        "203.0.113.9": "unreachable" if check == "tcp" else "timeout",
     }
-    script = f'set -e\n{NETWORK}\nexec "$0" -c "$1" {" ".join(expected)}'
+    script = f'set -e\n{NETWORK}\nexec "$0" -c "$1" {check} {" ".join(expected)}'
     command = ["unshare", "--net", "sh", "-c", script, sys.executable, PROBES]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
