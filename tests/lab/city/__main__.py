@@ -10,6 +10,7 @@ standard input, at Ctrl-C or after `--for` seconds, and leaves nothing behind.
 """
 
 import argparse
+import io
 import select
 import sys
 import time
@@ -83,12 +84,15 @@ def _agent_in(city: City) -> Iterator[Eye]:
 
 
 def _listen(city: City, eye: Eye | None, until: float) -> None:
+    orders = io.FileIO(0, closefd=False)  # unbuffered: select must see every line
     while time.monotonic() < until:
         if eye is not None:
             eye.look()
-        ready, _, _ = select.select([sys.stdin], [], [], min(_LOOK_S, until - time.monotonic()))
+        ready, _, _ = select.select(
+            [orders.fileno()], [], [], min(_LOOK_S, until - time.monotonic())
+        )
         if ready:
-            line = sys.stdin.readline()
+            line = orders.readline().decode(errors="replace")
             if not line or line.strip() == "quit":
                 return
             _answer(city, line.strip())

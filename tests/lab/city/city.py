@@ -12,9 +12,7 @@ was really the case. Needs root; everything is in namespaces of the city's own (
 """
 
 import json
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
@@ -35,6 +33,8 @@ from tests.lab.city.session import Session
 from tests.lab.parts import command
 
 Routing = Literal["static", "ospf"]
+_INNER = Path("/run/city")
+"""The city's folder as its programs see it."""
 _SETTLE_S = 60.0
 """Only guards against hanging."""
 
@@ -72,11 +72,10 @@ class City:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder = Path(tempfile.mkdtemp(prefix="kota-"))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            self.folder = folder
-            """What the programs print, until the city is gone."""
             self.session = stack.enter_context(Session())
+            self.folder = Path(f"{self.session.root}{_INNER}")
+            """What the programs print; in the session's own /run, and gone with it."""
+            self.folder.mkdir()
             self._raise(stack)
             self._ends = stack.pop_all()
         return self
@@ -160,27 +159,29 @@ class City:
             for name in CORES:
                 self._vrrp[name] = Server(partial(self._start_keepalived, name))
         web = self.nodes["web"]
-        self._servers["web"] = Server(partial(servers.web, web, WEB, self.folder))
+        self._servers["web"] = Server(partial(servers.web, web, WEB, _INNER))
         self._servers["dns"] = Server(partial(servers.names, web, self.plan))
         for name in OFFICES:
             site = self.plan.sites[name]
-            begin = partial(servers.web, self.nodes[site.host], site.server, self.folder)
+            begin = partial(servers.web, self.nodes[site.host], site.server, _INNER)
             self._servers[name] = Server(begin)
 
     def _start_bird(self, name: str) -> Popen[bytes]:
-        path = self.folder / f"bird-{name}.conf"
-        path.write_text(routing.bird(self.plan, name), encoding="utf-8")
+        file = f"bird-{name}.conf"
+        (self.folder / file).write_text(routing.bird(self.plan, name), encoding="utf-8")
         control = f"/run/bird-{name}.ctl"  # the session's own /run
-        return self.nodes[name].start(command("bird"), "-f", "-c", str(path), "-s", control)
+        return self.nodes[name].start(
+            command("bird"), "-f", "-c", f"{_INNER}/{file}", "-s", control
+        )
 
     def _start_keepalived(self, name: str) -> Popen[bytes]:
-        path = self.folder / f"keepalived-{name}.conf"
-        path.write_text(routing.keepalived(self.plan, name), encoding="utf-8")
+        file = f"keepalived-{name}.conf"
+        (self.folder / file).write_text(routing.keepalived(self.plan, name), encoding="utf-8")
         for pid in ("keepalived", "vrrp"):  # of one that was killed; it would count as running
             (self.session.root / f"run/{pid}-{name}.pid").unlink(missing_ok=True)
         return self.nodes[name].start(
             *(command("keepalived"), "--dont-fork", "--log-console", "--vrrp"),
-            *("--use-file", str(path), "--pid", f"/run/keepalived-{name}.pid"),
+            *("--use-file", f"{_INNER}/{file}", "--pid", f"/run/keepalived-{name}.pid"),
             *("--vrrp_pid", f"/run/vrrp-{name}.pid"),
         )
 

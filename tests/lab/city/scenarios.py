@@ -7,7 +7,7 @@ Another check joins by another pair in `accused` (or in `may`), and its settings
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.lab.city.claims import Rules
 from tests.lab.city.eventlog import boot_ns
 from tests.lab.city.plan import OFFICES
 from tests.lab.city.truth import Reach, Span, truth
-from tests.lab.receivers import Webhook
+from tests.lab.receivers import Received, Webhook
 
 Accusation = tuple[str, str]
 """(target, rule)."""
@@ -198,10 +198,11 @@ class Said:
     opened: dict[Accusation, float] = field(default_factory=dict)
     told_s: float | None = None
 
-    def note(self, now: dict[str, Any], messages: int) -> None:
-        """Take in the daemon's answer, and how many messages the webhook has got."""
+    def note(self, now: dict[str, Any], messages: Sequence[Received]) -> None:
+        """Take in the daemon's answer and the webhook's messages; a late recovery is no alert."""
         passed = time.monotonic() - self.begun
-        if messages > self.before and self.told_s is None:
+        news = [one for one in messages[self.before :] if "RECOVERED" not in one.title]
+        if news and self.told_s is None:
             self.told_s = passed
         for incident in now["incidents"]:
             self.opened.setdefault((incident["target"], incident["rule"]), passed)
@@ -243,7 +244,7 @@ class Watch:
         wanted = ", ".join(sorted(str(one) for one in scenario.accused | scenario.labels))
 
         def complete(now: dict[str, Any]) -> bool:
-            said.note(now, len(self.hook.received))
+            said.note(now, self.hook.received)
             labels = {(label["label"], label["target"]) for label in now["labels"]}
             told = said.told_s is not None or not scenario.accused
             return told and scenario.accused <= set(said.opened) and scenario.labels <= labels
@@ -254,7 +255,7 @@ class Watch:
         size = self.agent.now()["ledger"]["size"]
 
         def committed(now: dict[str, Any]) -> bool:
-            said.note(now, len(self.hook.received))
+            said.note(now, self.hook.received)
             return bool(now["ledger"]["size"] >= size + more)
 
         self.agent.await_now("more entries", committed)

@@ -17,11 +17,14 @@ NAME = "kota.test"
 """A name under `test.` (RFC 6761) that the city's name server knows; www. points at the DMZ."""
 
 
-def web(node: Node, address: str, folder: Path) -> subprocess.Popen[bytes]:
-    """nginx on port 80 of one address: 200, and the node's name as the body."""
-    home = folder / f"nginx-{node.name}"
-    home.mkdir(exist_ok=True)
-    configuration = home / "nginx.conf"
+def web(node: Node, address: str, inner: Path) -> subprocess.Popen[bytes]:
+    """nginx on port 80 of one address: 200, and the node's name as the body.
+
+    `inner`: the node's folder, as the programs of the city see it.
+    """
+    name = f"nginx-{node.name}"
+    home, configuration = inner / name, node.folder / name / "nginx.conf"
+    configuration.parent.mkdir(exist_ok=True)
     paths = "".join(
         f"{kind}_temp_path {home}/{kind}; "
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -34,7 +37,7 @@ def web(node: Node, address: str, folder: Path) -> subprocess.Popen[bytes]:
         "default_type text/plain; } }\n}\n",
         encoding="utf-8",
     )
-    return node.start(command("nginx"), "-c", str(configuration), "-p", str(home))
+    return node.start(command("nginx"), "-c", str(home / "nginx.conf"), "-p", str(home))
 
 
 def names(node: Node, plan: Plan) -> subprocess.Popen[bytes]:

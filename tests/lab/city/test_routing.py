@@ -12,7 +12,7 @@ SILENT, CUT = "dukcapil", "kesehatan"
 def test_a_silent_cable_and_a_cut_one_are_left_for_the_backup(ospf_city: City) -> None:
     """Two offices move to their backup, one because BFD, not OSPF's own timer, finds a blackhole.
 
-    The address of a leg that is gone is not reached over the other leg.
+    Once that has settled, the address of a leg that is gone is not reached over the other leg.
     """
     city, log = ospf_city, ospf_city.folder / "core1-bird.log"
     sites = [city.plan.sites[name] for name in (SILENT, CUT)]
@@ -24,7 +24,8 @@ def test_a_silent_cable_and_a_cut_one_are_left_for_the_backup(ospf_city: City) -
         city.await_that(site.name, lambda site=site: city.route("core1", site.network) == "trunk")  # type: ignore[misc]
         city.await_that(site.name, lambda site=site: answers(city, site.server))  # type: ignore[misc]
         primary, backup = site.legs
-        assert not answers(city, primary.address)
+        # Until the office's own announcement of the network is replaced, it is a way there.
+        city.await_that("silence", lambda one=primary: not answers(city, one.address))  # type: ignore[misc]
         assert ping(city.operations, backup.address, 10).lost == 0
     told = log.read_text()[before:]
     assert "BFD session down for nbr" in told

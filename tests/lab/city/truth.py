@@ -148,7 +148,10 @@ def truth(
         way = way_of(plan, faults, subject, dynamic=dynamic)
         if (_reach(faults, way), way) == before:
             continue
-        slow = way is not None and (dynamic or gateways != _gateways(faults))
+        # A carrier that goes takes the network with it, but for some seconds other routers still
+        # announce it: the address of a leg that is cut may answer over the other one meanwhile.
+        announced = dynamic and event.what in ("carrier", "router")
+        slow = announced or (way is not None and (dynamic or gateways != _gateways(faults)))
         held_ns = max(event.after_ns + settle_ns * slow, held_ns if way else 0)
         marks = [mark for mark in marks if mark[0] < event.before_ns]
         marks += [(event.before_ns, Reach.UNSURE), (held_ns, _reach(faults, way))]
