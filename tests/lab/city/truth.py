@@ -150,7 +150,8 @@ def truth(
             continue
         # A carrier that goes takes the network with it, but for some seconds other routers still
         # announce it: the address of a leg that is cut may answer over the other one meanwhile.
-        announced = dynamic and event.what in ("carrier", "router")
+        routed = subject in plan.legs or subject in plan.sites
+        announced = dynamic and routed and event.what in ("carrier", "router")
         slow = announced or (way is not None and (dynamic or gateways != _gateways(faults)))
         held_ns = max(event.after_ns + settle_ns * slow, held_ns if way else 0)
         marks = [mark for mark in marks if mark[0] < event.before_ns]
