@@ -84,6 +84,8 @@ class FaultKind(StrEnum):
     """Every canary failed: the agent cannot see, so it does not accuse."""
     INTERNAL = "internal"
     """A defect of the probe itself, supervised and counted."""
+    PACKET_PROCESS = "packet-process"
+    """The packet process is absent, dead or not to be trusted; the message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
