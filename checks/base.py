@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Protocol, Self
 from urllib.parse import SplitResult
 
+from checks.packets.client import Packets
 from monitor.model import Family, Fault, parse_duration
 
 FactValue = bool | int | float | str | list[Any] | dict[str, Any]
@@ -204,4 +205,6 @@ class Net:
     nameservers: tuple[str, ...] = ()
     time_servers: tuple[str, ...] = ()
     tick_ms: int = 50
+    packets: Packets | None = None
+    """The way to the packet process; None: there is none to ask."""
     options: Mapping[str, Any] = field(default_factory=dict)

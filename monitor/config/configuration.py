@@ -34,6 +34,8 @@ class Agent:
     store: str | Secret = field(repr=False)
     high_water_mark: Path
     control: Path
+    packets: Path
+    """The socket of the packet process."""
     trusted_key: Path
     """trust/log.vkey beside the configuration: what `verify` trusts."""
     retention_us: int

@@ -44,12 +44,12 @@ def asked_look(entry: AnyEntry, check: str, own: Mapping[str, object]) -> str:
     `own`: the settings that the entry gives the check; a `port` there is part of the URL.
     """
     found = hosts(entry)
-    if not found or check not in ("icmp", "tcp", "tls", "http", "dns"):
+    if not found or check not in ("icmp", "tcp", "tls", "http", "dns", "neighbour"):
         return ""
     host = bracketed(found[0])
     port = own.get("port") or _port(entry, check)
-    if check == "icmp":
-        return f"icmp://{host}"
+    if check in ("icmp", "neighbour"):
+        return f"{check}://{host}"
     if check == "http":
         return f"http://{host}/"
     if check == "dns":

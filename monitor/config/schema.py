@@ -83,6 +83,8 @@ class AgentEntry:
     """Kept apart from the database; default: a directory beside the state directory."""
     control: Absolute = "/run/sasando/control.sock"
     """The socket on which commands meet the daemon."""
+    packets: Absolute = "/run/sasando-packets/packets.sock"
+    """The socket of the packet process, which vrrp, hsrp and neighbour need."""
     retention: Length = 730 * DAY_US
     scope: list[ScopeEntry] = field(default_factory=list)
     resolvers: list[Address] = field(default_factory=list)

@@ -253,6 +253,7 @@ class Daemon:
                 time_servers=agent.time_servers,
                 ca_file=agent.ca_file,
                 tick_ms=self.start.tick_ms,
+                packets=agent.packets,
             )
         )
 

@@ -41,6 +41,7 @@ async def check_alone(
         resolvers=agent.resolvers,
         time_servers=agent.time_servers,
         ca_file=agent.ca_file,
+        packets=agent.packets,
     )
     probers = Probers(net)
     try:
