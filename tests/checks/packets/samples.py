@@ -60,13 +60,11 @@ def hsrp_6(**fields: Any) -> bytes:
     return bytes(head / UDP(sport=2029, dport=2029) / HSRPv2(**{**values, **fields}))
 
 
-def arp(**fields: Any) -> bytes:
+def arp(to: str = "02:00:00:00:00:09", **fields: Any) -> bytes:
     """An answer of 192.0.2.1."""
     values = {"op": 2, "hwsrc": MAC, "psrc": "192.0.2.1", "hwdst": "02:00:00:00:00:09"}
     # Without a destination scapy would ask the network of this machine for one.
-    return bytes(
-        Ether(src=MAC, dst="02:00:00:00:00:09") / ARP(**{**values, "pdst": "192.0.2.9", **fields})
-    )
+    return bytes(Ether(src=MAC, dst=to) / ARP(**{**values, "pdst": "192.0.2.9", **fields}))
 
 
 def advertisement(**fields: Any) -> bytes:
