@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from checks.packets.messages import Change, Heard, Speaker
 
+_SLACK_US = 500_000
+"""What answers may take on their way."""
 _GONE = frozenset({"leaving", "preempted", "silent"})
 
 
@@ -44,15 +46,15 @@ class Look:
 
     @property
     def since_us(self) -> int:
-        """How far back events belong to this look."""
+        """How far back events belong to this look: told twice rather than not at all."""
         if self.last is None:
-            return self.interval_us
-        return max(self.interval_us, (self.at_ns - self.last.at_ns) // 1_000)
+            return self.interval_us + _SLACK_US
+        return max(self.interval_us, (self.at_ns - self.last.at_ns) // 1_000) + _SLACK_US
 
     @property
     def covered(self) -> bool:
         """All of that time was listened to."""
-        return self.heard.listening_us >= self.since_us
+        return self.heard.listening_us >= self.since_us - _SLACK_US
 
     def speaking(self) -> tuple[Speaker, ...]:
         """Who speaks for the group at present."""
@@ -91,8 +93,8 @@ class Look:
         )
 
     def changes(self) -> tuple[Change, ...]:
-        """The failovers of this look, oldest first."""
-        return tuple(one for one in self.heard.changes if one.age_us <= self.since_us)
+        """The failovers that became known since the last look, oldest first."""
+        return tuple(one for one in self.heard.changes if one.settled_age_us <= self.since_us)
 
     def failovers(self) -> int | None:
         """How many; a lower bound where listening had a break; None where nothing can be said."""

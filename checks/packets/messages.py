@@ -132,6 +132,8 @@ class Change:
     after: Address
     age_us: Age
     """Of the first advertisement of the new one."""
+    settled_age_us: Age
+    """Since when it is known: never longer ago than `age_us`."""
     gap_us: Count
     """Without an advertisement of either, before that one."""
     left: bool

@@ -42,7 +42,9 @@ def speaker(address: str = ONE, **fields: Any) -> Speaker:
 
 def change(age_us: int, gap_us: int = 3_600_000) -> Change:
     """ONE gave place to TWO."""
-    return Change(before=ONE, after=TWO, age_us=age_us, gap_us=gap_us, left=False)
+    return Change(
+        before=ONE, after=TWO, age_us=age_us + S, settled_age_us=age_us, gap_us=gap_us, left=False
+    )
 
 
 def look(*speakers: Speaker, last: Last | None = None, **fields: Any) -> Look:
@@ -146,8 +148,21 @@ def test_failovers_are_those_since_the_last_look() -> None:
     """Each counts once in a regular run of looks; the latest one's gap and moment are told."""
     found = told(speaker(TWO), changes=(change(80 * S), change(50 * S), change(10 * S, 900_000)))
     assert (found["failovers"], found["last_failover_gap_ms"]) == (2, 900.0)
-    assert found["last_failover_at"] == rfc3339(1_790_000_000_000_000 - 10 * S)
+    assert found["last_failover_at"] == rfc3339(1_790_000_000_000_000 - 11 * S)
     assert "last_failover_gap_ms" not in told(speaker())
+
+
+def test_a_failover_that_was_not_settled_yet_is_not_missed() -> None:
+    """Heard just before the last look and settled just after it, it belongs to this one."""
+    unsettled = Change(
+        before=ONE,
+        after=TWO,
+        age_us=61 * S,
+        settled_age_us=60 * S - 1,
+        gap_us=3_600_000,
+        left=False,
+    )
+    assert told(speaker(TWO), changes=(unsettled,), last=last())["failovers"] == 1
 
 
 def test_after_a_break_no_failover_is_not_said() -> None:

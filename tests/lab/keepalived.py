@@ -30,7 +30,10 @@ def start(
     return host.start("keepalived", "--dont-fork", "--log-console", *files)
 
 
-def kill(folder: Path) -> None:
+def kill(router: subprocess.Popen[bytes]) -> None:
     """End both of its processes as a power cut would: no farewell is sent."""
-    for name in ("pid", "vrrp-pid"):
-        os.kill(int((folder / name).read_text()), signal.SIGKILL)
+    children = Path(f"/proc/{router.pid}/task/{router.pid}/children")
+    pids = [router.pid, *map(int, children.read_text().split())] if router.poll() is None else []
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    router.wait(10)

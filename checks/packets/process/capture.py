@@ -10,7 +10,6 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from checks.packets.process.filter import HSRP_GROUPS, VRRP_GROUPS, Wanted, program, to_bytes
 
@@ -18,7 +17,7 @@ _ETH_P_ALL = 3
 _SO_ATTACH_FILTER, _SO_TIMESTAMPNS = 26, 35
 _SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS = 263, 1, 6
 _PACKET_MR_MULTICAST, _PACKET_OUTGOING = 0, 4
-_SIOCGIFFLAGS, _SIOCGIFADDR, _SIOCGIFHWADDR = 0x8913, 0x8915, 0x8927
+_SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 _ARPHRD_ETHER = 1
 _RECEIVE_BYTES = 1 << 20
@@ -108,15 +107,6 @@ class Capture:
         """Send one frame; OSError when the interface takes none."""
         self._socket.send(frame)
 
-    def own_address(self, family: int) -> str:
-        """An address to ask from, IPv6 link-local; the unspecified one if there is none."""
-        if family == 4:
-            with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-                found = fcntl.ioctl(asking, _SIOCGIFADDR, self._request())
-                return socket.inet_ntoa(found[20:24])
-            return "0.0.0.0"  # noqa: S104 - the sender of an ARP probe
-        return _link_local(self.interface)
-
     def _arrival(self, extra: list[tuple[int, int, bytes]]) -> int:
         now_ns = self._boottime_ns()
         for level, kind, raw in extra:
@@ -160,17 +150,6 @@ def _multicast(group: str) -> bytes:
         return b"\x33\x33" + socket.inet_pton(socket.AF_INET6, group)[-4:]
     low = socket.inet_aton(group)
     return b"\x01\x00\x5e" + bytes([low[1] & 0x7F]) + low[2:]
-
-
-def _link_local(interface: str) -> str:
-    """Its first usable link-local address, from /proc/self/net/if_inet6; `::` if it has none."""
-    with suppress(OSError):
-        for line in Path("/proc/self/net/if_inet6").read_text(encoding="ascii").splitlines():
-            packed, _, _, scope, flags, name = line.split()
-            tentative = int(flags, 16) & 0x48  # IFA_F_TENTATIVE, IFA_F_DADFAILED
-            if name == interface and scope == "20" and not tentative:
-                return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(packed))
-    return "::"
 
 
 def boottime_ns() -> int:

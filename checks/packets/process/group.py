@@ -39,6 +39,7 @@ class _Turn:
     before: str
     after: str
     at_ns: int
+    settled_ns: int
     gap_ns: int
     left: bool
 
@@ -90,7 +91,8 @@ class Group:
             Change(
                 before=turn.before,
                 after=turn.after,
-                age_us=(now_ns - turn.at_ns) // 1_000,
+                age_us=max(0, now_ns - turn.at_ns) // 1_000,
+                settled_age_us=max(0, now_ns - turn.settled_ns) // 1_000,
                 gap_us=turn.gap_ns // 1_000,
                 left=turn.left,
             )
@@ -99,7 +101,7 @@ class Group:
 
     def both_age_us(self, now_ns: int) -> int | None:
         """When two were last Active at once."""
-        return None if self._both_ns is None else (now_ns - self._both_ns) // 1_000
+        return _age(self._both_ns, now_ns)
 
     def _new_voice(self, advert: Advert, now_ns: int) -> _Voice | None:
         """A place for a new speaker: a free one, or that of the one silent for longest."""
@@ -152,7 +154,7 @@ class Group:
         if count < 2 and not reign.left:
             return
         gap_ns = max(0, first_ns - reign.spoke_ns)
-        self._turns.append(_Turn(reign.source, source, first_ns, gap_ns, reign.left))
+        self._turns.append(_Turn(reign.source, source, first_ns, now_ns, gap_ns, reign.left))
         before = self._voices.get(reign.source)
         if before is not None and before.active:
             # Who spoke until just now lives on as a backup; who had been silent has failed.
@@ -182,4 +184,4 @@ def _speaker(voice: _Voice, now_ns: int) -> Speaker:
 
 
 def _age(at_ns: int | None, now_ns: int) -> int | None:
-    return None if at_ns is None else (now_ns - at_ns) // 1_000
+    return None if at_ns is None else max(0, now_ns - at_ns) // 1_000

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from checks.packets.messages import Hear, Heard, Refused, Reply, Resolve, Resolved
+from checks.packets.process.addresses import address_of
 from checks.packets.process.capture import Capture, NoEthernetError, NoInterfaceError
 from checks.packets.process.ear import Ear
 from checks.packets.process.filter import MAX_NEIGHBOURS
@@ -162,7 +163,7 @@ async def _ask(capture: Capture, request: Resolve) -> int:
     for number in range(request.count):
         if number:
             await asyncio.sleep(request.spacing_us / 1e6)
-        own = capture.own_address(family)
+        own = address_of(capture.index, family)
         with suppress(OSError):
             capture.send(write(capture.hardware_address, own, request.address))
             asked += 1

@@ -33,8 +33,10 @@ def main() -> int:
         help="an account that may ask, beside root and the process's own; may be repeated",
     )
     options = parser.parse_args()
-    # scapy would keep pickles in a home's cache, and read them again.
-    os.environ["XDG_CACHE_HOME"] = os.environ["XDG_CONFIG_HOME"] = "/nonexistent"
+    # scapy would make folders in a home, write pickles there and read them again. Below a device
+    # nothing can be made, whoever tries.
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        os.environ[name] = "/dev/null/none"
     try:
         return asyncio.run(_serve(options.socket, options.allow_uid))
     except ModuleNotFoundError as error:

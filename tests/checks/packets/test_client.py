@@ -219,6 +219,17 @@ def test_the_process_says_what_it_cannot_do(folder: Path) -> None:
         assert not (folder / "s").exists()
 
 
+def test_the_process_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever scapy likes to keep, started and ended the process has written into no home."""
+    home = folder / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    with PacketProcess(folder / "s") as process:
+        assert process.terminate() == 0
+    assert list(home.iterdir()) == []
+    assert not Path("/dev/null/none").exists()
+
+
 def test_without_the_capability_it_is_a_permission(folder: Path) -> None:
     """The process without CAP_NET_RAW answers, and the fault names the remedy."""
     need_root()

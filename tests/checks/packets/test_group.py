@@ -47,6 +47,7 @@ def test_a_failed_active_is_replaced_with_its_time() -> None:
     (change,) = group.changes(7 * S)
     assert (change.before, change.after, change.left) == (A, B, False)
     assert (change.age_us, change.gap_us) == (1_400_000, 3_600_000)
+    assert change.settled_age_us == 400_000
     assert states(group, 7 * S) == {A: "silent", B: "active"}
     assert group.both_age_us(7 * S) is None
 

@@ -54,7 +54,13 @@ SPEAKERS = st.builds(
     standby_age_us=MAYBE,
 )
 CHANGES = st.builds(
-    Change, before=ADDRESSES, after=ADDRESSES, age_us=COUNTS, gap_us=COUNTS, left=st.booleans()
+    Change,
+    before=ADDRESSES,
+    after=ADDRESSES,
+    age_us=COUNTS,
+    settled_age_us=COUNTS,
+    gap_us=COUNTS,
+    left=st.booleans(),
 )
 COMMON: dict[str, Any] = {"id": COUNTS, "instance": st.just("a1b2"), "listening_us": COUNTS}
 REPLIES = st.one_of(
@@ -138,7 +144,9 @@ def test_the_longest_reply_fits_one_datagram() -> None:
         left_age_us=big,
         standby_age_us=big,
     )
-    change = Change(before=address, after=address, age_us=big, gap_us=big, left=False)
+    change = Change(
+        before=address, after=address, age_us=big, settled_age_us=big, gap_us=big, left=False
+    )
     heard = Heard(
         id=2**53,
         instance="a" * 32,

@@ -1,6 +1,6 @@
 """Frames as they are read: good ones exactly, bad ones counted, no bytes ever an error.
 
-SASANDO_FUZZ_SECONDS is how long the fuzzing lasts (default 4, 300 is the acceptance run).
+SASANDO_FUZZ_SECONDS is how long the fuzzing lasts (default 1.5, 300 is the acceptance run).
 """
 
 import os
@@ -18,7 +18,7 @@ from checks.packets.process import wire
 from checks.packets.process.frames import Advert, Announcement, Bad
 from tests.checks.packets import samples
 
-FUZZ_S = float(os.environ.get("SASANDO_FUZZ_SECONDS", "4"))
+FUZZ_S = float(os.environ.get("SASANDO_FUZZ_SECONDS", "1.5"))
 CAPTURED = Path(__file__).parents[2] / "vectors/packets"
 """Frames of keepalived 2.2.7, one a line in hex: versions 2 and 3 over IPv4, 3 over IPv6."""
 
