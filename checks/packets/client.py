@@ -99,6 +99,8 @@ class PacketClient:
                 return _judged(await answer)
         except TimeoutError:
             return self._fault("the packet process did not answer in time")
+        except BlockingIOError:
+            return Fault(kind=FaultKind.OVERLOAD, message="the packet process reads too slowly")
         except OSError as error:
             return self._lose(connection, f"the packet process is gone ({error.strerror})")
         finally:
