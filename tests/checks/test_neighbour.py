@@ -165,7 +165,13 @@ def test_hosts_with_one_address_are_seen(folder: Path) -> None:
         async def look(address: str, **wishes: Any) -> dict[str, Any]:
             settings = NeighbourSettings(
                 address=address,
-                **{"interface": "eth0", "timeout": 10_000_000, "spacing": 100_000, **wishes},
+                **{
+                    "interface": "eth0",
+                    "timeout": 10_000_000,
+                    "spacing": 100_000,
+                    "listen": 300_000,
+                    **wishes,
+                },
             )
             family = Family.IPV6 if ":" in address else Family.IPV4
             one = assignment(neighbour.KIND, settings, family)

@@ -33,7 +33,7 @@ links:
   lab-routers:
     site: lab-machine
     address: 192.0.2.2
-    checks: {icmp: false, vrrp: {interface: lab0, vrid: 51, interval: 10s, routers: [192.0.2.2]}}
+    checks: {icmp: false, vrrp: {interface: lab0, vrid: 51, listen: 1s, routers: [192.0.2.2]}}
 """
 # Says what a real router once said, twice a second, from the other end of a veth link.
 ROUTER = """\
