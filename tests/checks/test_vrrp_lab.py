@@ -1,6 +1,7 @@
 """vrrp against keepalived on a bridge: who speaks, failover and its time, two Actives at once."""
 
 import asyncio
+import itertools
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,19 +23,19 @@ from tests.lab.parts import need_namespaces, require
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 ONE, TWO = "192.0.2.2", "192.0.2.3"
+_groups = itertools.count(51)
 LOOKS = 60
 """Bound of every wait: looks of half a second and more."""
 
 
 class Watch:
-    """Looks at group 51 from `agent`, one look after the other, as the engine would."""
+    """Looks at a group from `agent`, one look after the other, as the engine would."""
 
     def __init__(self, folder: Path, **wishes: Any) -> None:
         self._client = PacketClient(str(folder / "s"), boottime_ns)
         self._prober = vrrp.KIND.prober(net_of(packets=self._client))
         self.settings = VrrpSettings(
             interface="eth0",
-            vrid=51,
             advert_interval=300_000,
             interval=500_000,
             **wishes,
@@ -96,14 +97,14 @@ def folder(lan: Lan) -> Iterator[Path]:
 class Routers:
     """keepalived on the two hosts; killed, and their addresses with them, when a test ends."""
 
-    def __init__(self, lan: Lan, folder: Path) -> None:
-        self._lan, self._folder = lan, folder
+    def __init__(self, lan: Lan, folder: Path, group: int) -> None:
+        self._lan, self._folder, self.group = lan, folder, group
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, **wishes: Any) -> None:
         """Start one on this host."""
         place = self._folder / f"{name}{len(list(self._folder.iterdir()))}"
-        self._started[name] = keepalived.start(self._lan[name], place, **wishes)
+        self._started[name] = keepalived.start(self._lan[name], place, group=self.group, **wishes)
 
     def leave(self, name: str) -> None:
         """End it by SIGTERM: it says farewell."""
@@ -123,8 +124,8 @@ class Routers:
 
 @pytest.fixture
 def routers(lan: Lan, folder: Path) -> Iterator[Routers]:
-    """Routers of this test alone; the group is a new one's to the process when none is heard."""
-    made = Routers(lan, folder)
+    """Routers of this test alone, in a group of its own: the packet process remembers others."""
+    made = Routers(lan, folder, next(_groups))
     yield made
     made.close()
 
@@ -156,7 +157,14 @@ def test_a_failed_active_is_seen_with_its_time(routers: Routers, folder: Path) -
         found = await watch.until("two gave way", lambda f: f.get("backup_seen"))
         assert found["dual_active"] is False
 
-    watching(folder, act, routers=(ONE, TWO), addresses=("192.0.2.100",), active_priority=150)
+    watching(
+        folder,
+        act,
+        vrid=routers.group,
+        routers=(ONE, TWO),
+        addresses=("192.0.2.100",),
+        active_priority=150,
+    )
 
 
 def test_an_active_that_leaves_says_so(routers: Routers, folder: Path) -> None:
@@ -179,7 +187,7 @@ def test_an_active_that_leaves_says_so(routers: Routers, folder: Path) -> None:
         assert "active" not in found
         assert "priority" not in found
 
-    watching(folder, act)
+    watching(folder, act, vrid=routers.group)
 
 
 def test_two_actives_and_a_stranger_are_seen(lan: Lan, routers: Routers, folder: Path) -> None:
@@ -200,7 +208,7 @@ def test_two_actives_and_a_stranger_are_seen(lan: Lan, routers: Routers, folder:
         await watch.until("the split is over", lambda f: not f["dual_active"] and f.get("active"))
 
     try:
-        watching(folder, act, routers=(ONE,))
+        watching(folder, act, vrid=routers.group, routers=(ONE,))
     finally:
         lan.join("two")
         for name in ("one", "two"):
@@ -221,5 +229,5 @@ def test_other_versions_and_families_are_heard(routers: Routers, folder: Path) -
 
     routers.start("one", priority=150, version=2, interval="1")
     routers.start("two", priority=150, addresses=("fe80::100/64", "2001:db8::100/64"))
-    watching(folder, over_ipv6, family=6)
-    watching(folder, over_ipv4)
+    watching(folder, over_ipv6, vrid=routers.group, family=6)
+    watching(folder, over_ipv4, vrid=routers.group)

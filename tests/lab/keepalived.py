@@ -13,17 +13,18 @@ def start(
     folder: Path,
     *,
     priority: int,
+    group: int = 51,
     version: int = 3,
     interval: str = "0.3",
     addresses: tuple[str, ...] = ("192.0.2.100/24",),
 ) -> subprocess.Popen[bytes]:
-    """Start a router of group 51; ended with the host at the latest."""
+    """Start a router of this group; ended with the host at the latest."""
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "keepalived.conf"
     lines = "\n".join(addresses)
     configuration.write_text(
         f"global_defs {{\nvrrp_version {version}\n}}\n"
-        f"vrrp_instance lab {{\nstate BACKUP\ninterface {host.link}\nvirtual_router_id 51\n"
+        f"vrrp_instance lab {{\nstate BACKUP\ninterface {host.link}\nvirtual_router_id {group}\n"
         f"priority {priority}\nadvert_int {interval}\nvirtual_ipaddress {{\n{lines}\n}}\n}}\n"
     )
     files = ("-f", str(configuration), "-p", str(folder / "pid"), "-r", str(folder / "vrrp-pid"))
