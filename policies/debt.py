@@ -1,7 +1,7 @@
 """Redundancy debt over a window, from intervals of state: exact integers in µs. Pure.
 
-The five figures partition the window: debt, whole, outage and undecided add up to its length;
-`single_us` is the part of the debt in which one leg alone was left (with two legs: all of it).
+Debt, whole, outage and undecided add up to the window; `single_us` is the part of the debt in which
+one leg alone was left (with two legs: all of it).
 Time that no interval of a leg covers is unobserved.
 """
 

@@ -155,6 +155,7 @@ class _Loading:
         )
         for item in self.inventory.items.values():
             assigning.item(item)
+        assigning.redundancy(self.inventory)
         assigning.of_agent(entry, tree)
         return defaults, assigning
 

@@ -1,9 +1,9 @@
 """What is looked at on an entry of the inventory: by which checks, at which URLs. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from monitor.config.inventory import AnyEntry
+from monitor.config.inventory import AnyEntry, Item
 from monitor.config.schema import CanaryEntry, HotspotEntry, LinkEntry, ServiceEntry
 
 _PORTS = {"https": 443, "http": 80, "tls": 443, "dns": 53}
@@ -85,3 +85,12 @@ def hosts(entry: AnyEntry) -> tuple[str, ...]:
 def bracketed(host: str) -> str:
     """A host as it stands in a URL (RFC 3986, 3.2.2)."""
     return f"[{host}]" if ":" in host else host
+
+
+def legs_of(items: Iterable[Item]) -> dict[str, tuple[str, ...]]:
+    """For each site its links that are enabled, in the order of the files."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in items:
+        if isinstance(item.entry, LinkEntry) and item.entry.enabled:
+            found[item.entry.site] = (*found.get(item.entry.site, ()), item.key)
+    return found

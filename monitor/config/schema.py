@@ -134,6 +134,8 @@ class SiteEntry(Entry):
 
     aliases: list[Line] = field(default_factory=list)
     """Other spellings of its name."""
+    checks: CheckTable = field(default_factory=dict)
+    """Of a site: redundancy alone, where it has two links or more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
