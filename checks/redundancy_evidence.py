@@ -57,7 +57,7 @@ class RedundancyEvidence(Evidence):
     def facts(self) -> dict[str, FactValue]:
         """Every fact that the legs which were seen decide."""
         states = [_STATES[word] for word in self.legs.values()]
-        down, kind = self._in(State.UNAVAILABLE), redundancy_of(states)
+        down, kind = self.lost(), redundancy_of(states)
         facts: dict[str, FactValue] = {
             "configured": len(states),
             "alive": states.count(State.AVAILABLE),
@@ -77,6 +77,10 @@ class RedundancyEvidence(Evidence):
         if self.shared_hops is not None:
             facts["shared_hops"] = list(self.shared_hops)
         return facts
+
+    def lost(self) -> list[str]:
+        """The links that are down."""
+        return self._in(State.UNAVAILABLE)
 
     def _in(self, state: State) -> list[str]:
         return [link for link, word in self.legs.items() if word == state.word]

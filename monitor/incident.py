@@ -242,6 +242,8 @@ class Book:
                 last = standing.last
                 shadowed[last.target] = max(shadowed.get(last.target, 0), last.at_us)
         for (name, target), label in self.labels.items():
+            if name not in (BLIND, UNREACHABLE):
+                continue
             bad = shadowed.values() if name == BLIND else [shadowed.get(target, 0)]
             since_us = max(label.since_us, *bad, 0) + 1
             look = sights.own(since_us) if name == BLIND else sights.look(target, since_us)

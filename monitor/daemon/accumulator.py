@@ -131,6 +131,8 @@ class Accumulator:
         ):
             if rule is None or not isinstance(verdict, Violated | Compliant):
                 continue
+            if not item.tells(rule):
+                continue
             subject = Subject(item.number, rule.policy, rule.id)
             violated = isinstance(verdict, Violated)
             if violated and waiver_of(rule, item.target_facts, at_us) is not None:

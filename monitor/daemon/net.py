@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from ipaddress import ip_address
 
-from checks.base import Net, Prober, Scope
+from checks.base import Leg, Net, Prober, Scope, no_legs
 from checks.resolver import LoopResolver
 from checks.scope import RangeScope, ScopeRange
 from checks.table import KINDS
@@ -55,6 +55,7 @@ def build_net(
     time_servers: tuple[str, ...] = (),
     ca_file: str = "",
     tick_ms: int = 50,
+    legs: Callable[[str], Sequence[Leg]] = no_legs,
 ) -> Net:
     """The scope by today's date (UTC), the resolver, the clocks."""
     return Net(
@@ -69,6 +70,7 @@ def build_net(
         nameservers=resolvers,
         time_servers=time_servers,
         tick_ms=tick_ms,
+        legs=legs,
     )
 
 

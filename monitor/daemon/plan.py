@@ -20,7 +20,7 @@ from monitor.model import (
     Verdict,
     Violated,
 )
-from policies.rule import Policy, Rule
+from policies.rule import DEFAULT_POLICY, Policy, Rule
 from policies.selection import applicable
 
 NO_RULE = ""
@@ -76,6 +76,10 @@ class Item:
             down = Indeterminate(why=UNAVAILABLE_WHY)
             verdicts[1:] = [down if isinstance(v, Violated) else v for v in verdicts[1:]]
         return _judgement(verdicts)
+
+    def tells(self, rule: Rule) -> bool:
+        """Whether its violations may open an incident; see `CheckKind.derived`."""
+        return not (self.kind.derived and rule.policy == DEFAULT_POLICY)
 
     def stored(
         self, outcome: Outcome

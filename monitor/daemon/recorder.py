@@ -21,6 +21,7 @@ from monitor.ledger.entry import (
     Record,
 )
 from monitor.model import Act, Delivery, IncidentStep, OutboxRow, Target
+from monitor.single_leg import SingleLegs
 from monitor.store.ledger import Commit, Committed, Message
 
 
@@ -56,6 +57,7 @@ class Recorder:
     """First bad observation of each open incident, for its recovery's message."""
     judging: frozenset[Subject] = frozenset()
     """Every subject of the configuration in force; incidents of others close as withdrawn."""
+    single_legs: SingleLegs = field(default_factory=SingleLegs)
     loss_since_us: int = 0
     _cut: list[bytes] = field(default_factory=list)
     """Batches of what was seen before a reload or a new anchor; they come first."""
@@ -119,6 +121,9 @@ class Recorder:
         """Everything since the last one as a commit; None when nothing happened."""
         seen, now_us = self.accumulator, self.anchor.wall_at(boottime_ns)
         proposal = self._proposal(now_us)
+        proposal.labels += self.single_legs.labels(
+            seen.book.labels, boottime_ns, self.anchor.wall_at
+        )
         commit = _Commit(self)
         commit.raw += self._cut
         commit.first_entries(self._entries)

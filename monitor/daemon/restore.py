@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Recorder
-from monitor.derive import Fold, IncidentRow
+from monitor.derive import Fold, IncidentRow, LabelRow
 from monitor.incident import BLIND, Confirm, Judged, Standing, Subject
 from monitor.ledger.entry import LabelSet
 from monitor.model import Severity
 from monitor.sight import AGENT
+from monitor.single_leg import SINGLE_LEG
 
 _GONE = -1
 """Series number of an incident whose series is no longer configured: it is withdrawn at once."""
@@ -19,6 +20,7 @@ def restore(
 ) -> None:
     """Open incidents and labels into a fresh recorder. Windows of confirmation begin anew."""
     book = recorder.accumulator.book
+    items = list(items)
     known = {(i.target.key, i.kind.name, int(i.assignment.family)): i for i in items}
     for row in fold.incidents.values():
         item = known.get((row.target, row.check, row.family))
@@ -34,7 +36,19 @@ def restore(
             since_us=label.since_us,
             until_us=None,
         )
+        if label.label == SINGLE_LEG:
+            recorder.single_legs.restore(
+                book.labels[label.label, label.target], _held_ns(recorder, fold, items, label)
+            )
     recorder.accumulator.blind = (BLIND, AGENT) in book.labels
+
+
+def _held_ns(recorder: Recorder, fold: Fold, items: Iterable[Item], label: LabelRow) -> int:
+    """How long (boot clock) the newest look at the site of a label holds."""
+    looks = (i.number for i in items if i.kind.derived and i.target.key == label.target)
+    until_us = max((fold.until_us(number) for number in looks), default=0)
+    anchor = recorder.anchor
+    return anchor.boottime_ns + (max(until_us, label.since_us) - anchor.wall_us) * 1_000
 
 
 def _confirm(item: Item | None, row: IncidentRow) -> Confirm:

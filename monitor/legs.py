@@ -1,0 +1,151 @@
+"""The legs of each redundant site, as their newest observations show them. Pure.
+
+Rules kept here
+1. An observation holds for 1.5 of its series' intervals, then the leg is unobserved.
+2. A leg that stopped answering counts as unobserved until some way to it was seen working at or
+   after that; after its ways were seen blocked it needs a new bad observation besides.
+   Unreachable is not down. Such a site is *pending*: `due` finds out when that changes.
+3. `note` names a site when the state of one of its series turns, not at each observation.
+
+All moments are CLOCK_BOOTTIME, so that a stepped wall clock moves nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from checks.base import Leg
+from monitor.model import State
+from monitor.redundancy import leg_state
+from monitor.sight import Look, Way
+
+WayTo = Callable[[str, int], Look]
+"""What is known of the way to a link since a moment of the boot clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegPlan:
+    """One link of a site and its series: those that show it available, those of its path."""
+
+    link: str
+    role: str
+    series: tuple[int, ...]
+    paths: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The newest state of a series and since when it has it without a gap."""
+
+    state: State
+    since_ns: int
+    last_ns: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteLook:
+    """The legs of a site at one moment; `ask`: whom to look at to find out more."""
+
+    legs: tuple[Leg, ...]
+    ask: tuple[str, ...] = ()
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The state of each leg, in order."""
+        return tuple(leg.state for leg in self.legs)
+
+    @property
+    def since_ns(self) -> int:
+        """Since when all legs together stand as they do."""
+        return max((leg.since_ns for leg in self.legs), default=0)
+
+
+@dataclass(slots=True, kw_only=True)
+class Legs:
+    """What was seen of the legs; `plans` by site, `intervals_ns` by series."""
+
+    plans: Mapping[str, tuple[LegPlan, ...]]
+    intervals_ns: Mapping[int, int]
+    views: dict[int, View] = field(default_factory=dict)
+    absent: set[int] = field(default_factory=set)
+    """Series of a family that the link's name has no address of: nothing to observe."""
+    blocked_ns: dict[str, int] = field(default_factory=dict)
+    """When the ways to a link were last found blocked since it stopped answering."""
+    pending: dict[str, tuple[State, ...]] = field(default_factory=dict)
+    """States at the last look of the sites with a leg whose way is not known to be clear."""
+    _sites: dict[int, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sites = {
+            number: site
+            for site, plans in self.plans.items()
+            for plan in plans
+            for number in plan.series
+        }
+
+    def note(self, series: int, state: State, at_ns: int) -> str | None:
+        """Take in one observation; the site to look at anew where it was a turn."""
+        site, before = self._sites.get(series), self.views.get(series)
+        if site is None or (before is not None and at_ns <= before.last_ns):
+            return None
+        self.absent.discard(series)
+        same = before is not None and before.state is state and at_ns <= before.until_ns
+        since_ns = before.since_ns if before is not None and same else at_ns
+        until_ns = at_ns + self.intervals_ns[series] * 3 // 2
+        self.views[series] = View(state=state, since_ns=since_ns, last_ns=at_ns, until_ns=until_ns)
+        return None if same else site
+
+    def note_absent(self, series: int) -> None:
+        """The link has no address of this family: the series says nothing from now on."""
+        if series in self._sites:
+            self.views.pop(series, None)
+            self.absent.add(series)
+
+    def look(self, site: str, now_ns: int, way: WayTo) -> SiteLook:
+        """The legs of a site now; empty for a site that is not redundant."""
+        known_pending, hidden = site in self.pending, False
+        ask: list[str] = []
+        legs: list[Leg] = []
+        for plan in self.plans.get(site, ()):
+            state, since_ns = self._own(plan, now_ns)
+            if state is State.UNAVAILABLE:
+                since_ns = max(since_ns, self.blocked_ns.get(plan.link, 0))
+                look = self._way(plan, since_ns, now_ns, way)
+                if look.way is not Way.CLEAR:
+                    state, since_ns, hidden = State.UNOBSERVED, 0, True
+                    ask += look.ask
+            elif state is State.AVAILABLE:
+                self.blocked_ns.pop(plan.link, None)
+            legs.append(Leg(link=plan.link, role=plan.role, state=state, since_ns=since_ns))
+        found = SiteLook(legs=tuple(legs), ask=() if known_pending else tuple(ask))
+        self.pending.pop(site, None)
+        if hidden:
+            self.pending[site] = found.states
+        return found
+
+    def due(self, now_ns: int, way: WayTo) -> Iterator[str]:
+        """The pending sites whose legs stand otherwise than at their last look."""
+        for site, before in list(self.pending.items()):
+            if self.look(site, now_ns, way).states != before:
+                yield site
+
+    def _own(self, plan: LegPlan, now_ns: int) -> tuple[State, int]:
+        """(state, since when) of a leg by its series alone."""
+        views = [self.views.get(n) for n in plan.series if n not in self.absent]
+        fresh = [view for view in views if view is not None and now_ns <= view.until_ns]
+        unseen = [State.UNOBSERVED] * (len(views) - len(fresh))
+        state = leg_state([view.state for view in fresh] + unseen)
+        own = [view.since_ns for view in fresh if view.state is state]
+        if state is State.UNOBSERVED or not own:
+            return State.UNOBSERVED, 0
+        return state, min(own) if state is State.AVAILABLE else max(own)
+
+    def _way(self, plan: LegPlan, since_ns: int, now_ns: int, way: WayTo) -> Look:
+        blocked_ns = self.blocked_ns.get(plan.link, 0)
+        newest_ns = max(self.views[n].last_ns for n in plan.series if n in self.views)
+        if newest_ns <= blocked_ns:
+            return Look(way=Way.UNKNOWN)
+        look = way(plan.link, since_ns)
+        if look.way is Way.BLOCKED:
+            self.blocked_ns[plan.link] = now_ns
+        return look
