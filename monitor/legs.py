@@ -10,10 +10,10 @@ Rules kept here
 All moments are CLOCK_BOOTTIME, so that a stepped wall clock moves nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from checks.base import Leg
+from checks.base import Evidence, Leg
 from monitor.model import State
 from monitor.redundancy import leg_state
 from monitor.sight import Look, Way
@@ -149,3 +149,16 @@ class Legs:
         if look.way is Way.BLOCKED:
             self.blocked_ns[plan.link] = now_ns
         return look
+
+
+def routers_in(paths: Iterable[Evidence]) -> tuple[str, ...] | None:
+    """The routers that observations of a path name; None where they name none.
+
+    Of such an observation nothing but the fact `routers` is read.
+    """
+    found: dict[str, None] = {}
+    for evidence in paths:
+        routers = evidence.facts().get("routers")
+        if isinstance(routers, list):
+            found.update(dict.fromkeys(map(str, routers)))
+    return tuple(found) or None

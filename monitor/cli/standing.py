@@ -15,6 +15,7 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.standing_lines import UNOBSERVED, print_incidents, print_now
+from monitor.cli.standing_redundancy import offline_redundancy
 from monitor.text import preferred_language, say
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
         "at": _rfc3339(now_us),
         "uptime_s": None,
         "series": _offline_series(configuration, seen, now_us),
+        "redundancy": offline_redundancy(configuration, seen, now_us),
         "incidents": [incident(row) for row in seen.fold.incidents.values()],
         "labels": [
             {

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from monitor.cli.common import on_terminal, print_table, printable, spoken_bytes
+from monitor.cli.standing_redundancy import print_redundancy
 from monitor.text import Language, catalogue, say
 
 UNOBSERVED = "unobserved"
@@ -19,6 +20,9 @@ def print_now(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> None:
     typer.echo("")
     _print_series(found["series"], zone, lang)
     typer.echo("")
+    if found.get("redundancy"):
+        print_redundancy(found["redundancy"], lambda moment: _local(moment, zone), lang)
+        typer.echo("")
     if found["incidents"]:
         print_incidents(found["incidents"], zone, lang)
     else:

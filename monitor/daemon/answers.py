@@ -16,12 +16,14 @@ from monitor.daemon import show
 from monitor.daemon.control import Answer, ControlError
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.plan import Item, item_of, rules_of
+from monitor.daemon.redundant import month_of, series_of, site_shown, stored_of
 from monitor.daemon.reloading import refusal
 from monitor.derive import IncidentRow
+from monitor.incident import UNREACHABLE
 from monitor.model import Kind, State, Target
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
-from monitor.store.glance import recent_incidents
+from monitor.store.glance import recent_incidents, spans_since
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -40,7 +42,7 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     """Every command of the socket."""
 
     async def now(_request: Mapping[str, Any], _author: str) -> Any:
-        return standing(daemon)
+        return {**standing(daemon), "redundancy": await redundancy(daemon)}
 
     async def incidents(request: Mapping[str, Any], _author: str) -> Any:
         limit = request.get("limit", 100)
@@ -226,6 +228,27 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
             else [],
         },
     }
+
+
+async def redundancy(daemon: "Daemon") -> list[dict[str, Any]]:
+    """The redundant sites; the month is null where the store cannot be read at present."""
+    sites = list(daemon.legs.sites())
+    if not sites:
+        return []
+    now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+    month = month_of(now_us, daemon.plan.configuration.agent.timezone)
+    fold = daemon.writer.view  # taken first: what is read later may only be newer
+    labels = daemon.recorder.accumulator.book.labels
+    series = series_of(site.plans for site in sites)
+    try:
+        read = await asyncio.to_thread(
+            spans_since, daemon.ledger.url, series, UNREACHABLE, month.started_us
+        )
+    except StoreError:
+        stored = None
+    else:
+        stored = stored_of(*read)
+    return [site_shown(site, labels, fold, stored, month) for site in sites]
 
 
 def _series(daemon: "Daemon", item: Item, now_us: int) -> dict[str, Any]:

@@ -4,16 +4,17 @@ The check `redundancy` reads the legs through `of_site`, the seam `checks.base.N
 finds comes back through `take` like any observation and moves the label `single-leg`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from checks.base import Evidence, Leg
+from checks.base import Leg
 from checks.redundancy_evidence import RedundancyEvidence
 from monitor.clock import Clock
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Recorder
+from monitor.daemon.redundant import Site
 from monitor.daemon.setup import Plan, legs_of, sites_of
-from monitor.legs import SiteLook
+from monitor.legs import SiteLook, routers_in
 from monitor.model import FaultKind
 from monitor.sight import Look
 from monitor.single_leg import Mark
@@ -40,7 +41,7 @@ class LegWatch:
     def adopt(self, plan: Plan) -> None:
         """Another plan; what was seen of series that stay is kept."""
         self.legs = legs_of(plan, self.legs)
-        self._slots = sites_of(plan)
+        self._plan, self._slots = plan, sites_of(plan)
         self._recorder.single_legs.sites = frozenset(self._slots)
 
     def take(self, item: Item) -> None:
@@ -75,6 +76,27 @@ class LegWatch:
             for plan, leg in zip(plans, look.legs, strict=True)
         ]
 
+    def sites(self) -> Iterator[Site]:
+        """Every redundant site as it stands, for people who ask."""
+        recorder = self._recorder
+        for key, slot in self._slots.items():
+            look, target = self._site(key), recorder.targets[key]
+            yield Site(
+                key=key,
+                name=target.name,
+                plans=self.legs.plans.get(key, ()),
+                legs=look.legs,
+                legs_since=[_at(recorder, leg.since_ns) for leg in look.legs],
+                shared_hops=self._shared(slot),
+            )
+
+    def _shared(self, slot: int) -> Sequence[str] | None:
+        """The hops that the newest look at a site found shared; None: not known."""
+        item = self._plan.item(self._plan.configuration.assignments[slot])
+        seen = self._recorder.accumulator.latest.get(item.number) if item else None
+        evidence = seen.outcome.evidence if seen else None
+        return evidence.shared_hops if isinstance(evidence, RedundancyEvidence) else None
+
     def _site(self, site: str) -> SiteLook:
         return self.legs.look(site, self._clock.boottime_ns(), self._way)
 
@@ -84,14 +106,14 @@ class LegWatch:
 
     def _routers(self, paths: Sequence[int], now_ns: int) -> tuple[str, ...] | None:
         """Routers of every path observation that still holds; None where there is none."""
-        found: dict[str, None] = {}
+        holding = []
         for number in paths:
             seen = self._recorder.accumulator.latest.get(number)
             if seen is None or seen.outcome.evidence is None:
                 continue
             if now_ns <= seen.outcome.started_ns + self.legs.intervals_ns[number] * 3 // 2:
-                found.update(dict.fromkeys(routers_in(seen.outcome.evidence)))
-        return tuple(found) or None
+                holding.append(seen.outcome.evidence)
+        return routers_in(holding)
 
     def _judge(self, item: Item, evidence: RedundancyEvidence, at_ns: int) -> None:
         facts, site = evidence.facts(), item.target.key
@@ -106,7 +128,5 @@ class LegWatch:
         self._recorder.single_legs.note(site, mark)
 
 
-def routers_in(evidence: Evidence) -> Sequence[str]:
-    """The routers that an observation of a path names; empty where it names none."""
-    routers = evidence.facts().get("routers")
-    return [str(one) for one in routers] if isinstance(routers, list) else []
+def _at(recorder: Recorder, moment_ns: int) -> int:
+    return recorder.anchor.wall_at(moment_ns) if moment_ns else 0

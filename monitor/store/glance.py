@@ -1,6 +1,6 @@
 """What stands, read from the database without its writer: for people, when no agent runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.derive import Changes, Fold, IncidentRow
+from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import EntryError, SeriesDefined
 from monitor.store import reader, schema
 from monitor.store.connect import open_engine, place_of, require_head
@@ -53,6 +53,18 @@ def recent_incidents(url: str, *, only_open: bool, limit: int) -> list[IncidentR
     """The newest incidents first; StoreError where the database cannot be read."""
     with _reading(url) as connection:
         return reader.incidents(connection, only_open=only_open, limit=limit)
+
+
+def spans_since(
+    url: str, series: Sequence[int], label: str, since_us: int
+) -> tuple[list[IntervalRow], list[LabelRow]]:
+    """(closed intervals of these series, intervals of the label) that reach beyond a moment.
+
+    StoreError where the database cannot be read.
+    """
+    with _reading(url) as connection:
+        intervals = list(reader.intervals_since(connection, series, since_us))
+        return intervals, list(reader.labels_since(connection, label, since_us))
 
 
 def newest_checkpoint(url: str) -> bytes | None:
