@@ -103,8 +103,8 @@ class Legs:
 
     def look(self, site: str, now_ns: int, way: WayTo) -> SiteLook:
         """The legs of a site now; empty for a site that is not redundant."""
-        known_pending, hidden = site in self.pending, False
         ask: list[str] = []
+        hidden = False
         legs: list[Leg] = []
         for plan in self.plans.get(site, ()):
             state, since_ns = self._own(plan, now_ns)
@@ -117,7 +117,7 @@ class Legs:
             elif state is State.AVAILABLE:
                 self.blocked_ns.pop(plan.link, None)
             legs.append(Leg(link=plan.link, role=plan.role, state=state, since_ns=since_ns))
-        found = SiteLook(legs=tuple(legs), ask=() if known_pending else tuple(ask))
+        found = SiteLook(legs=tuple(legs), ask=tuple(ask))
         self.pending.pop(site, None)
         if hidden:
             self.pending[site] = found.states

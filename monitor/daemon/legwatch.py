@@ -35,6 +35,10 @@ class LegWatch:
         """`look` probes targets now, `request` one slot of the configuration's assignments."""
         self._recorder, self._clock = recorder, clock
         self._look, self._request = look, request
+        self._since_ns: dict[str, int] = {}
+        """Since when each site's legs stood as they did at its newest look."""
+        self._asked: set[str] = set()
+        """Pending sites whose parents were asked already: once for each time."""
         self.legs = legs_of(plan)
         self.adopt(plan)
 
@@ -67,7 +71,11 @@ class LegWatch:
     def of_site(self, site: str) -> Sequence[Leg]:
         """See `checks.base.Net.legs`; asks at once after ways that are not known."""
         look = self._site(site)
-        if look.ask:
+        self._since_ns[site] = look.since_ns
+        if site not in self.legs.pending:
+            self._asked.discard(site)
+        elif site not in self._asked:
+            self._asked.add(site)
             self._look(set(look.ask))
         now_ns = self._clock.boottime_ns()
         plans = self.legs.plans.get(site, ())
@@ -122,7 +130,7 @@ class LegWatch:
         mark = Mark(
             single=facts["single_leg"] is True,
             cause=",".join(evidence.lost()),
-            since_ns=self._site(site).since_ns or at_ns,
+            since_ns=self._since_ns.get(site) or at_ns,
             until_ns=at_ns + item.assignment.settings.interval * 1_500,
         )
         self._recorder.single_legs.note(site, mark)
