@@ -3,7 +3,7 @@
 Rules kept here
 1. An observation holds for 1.5 of its series' intervals, then the leg is unobserved.
 2. A leg that stopped answering counts as unobserved until some way to it was seen working at or
-   after that; after its ways were seen blocked it needs a new bad observation besides.
+   after that; once its ways were seen blocked, until it was seen down after they were clear again.
    Unreachable is not down. Such a site is *pending*: `due` finds out when that changes.
 3. `note` names a site when the state of one of its series turns, not at each observation.
 
@@ -71,6 +71,8 @@ class Legs:
     """Series of a family that the link's name has no address of: nothing to observe."""
     blocked_ns: dict[str, int] = field(default_factory=dict)
     """When the ways to a link were last found blocked since it stopped answering."""
+    cleared_ns: dict[str, int] = field(default_factory=dict)
+    """When they were first found clear again after that."""
     pending: dict[str, tuple[State, ...]] = field(default_factory=dict)
     """States at the last look of the sites with a leg whose way is not known to be clear."""
     _sites: dict[int, str] = field(init=False)
@@ -109,13 +111,14 @@ class Legs:
         for plan in self.plans.get(site, ()):
             state, since_ns = self._own(plan, now_ns)
             if state is State.UNAVAILABLE:
-                since_ns = max(since_ns, self.blocked_ns.get(plan.link, 0))
                 look = self._way(plan, since_ns, now_ns, way)
+                since_ns = max(since_ns, self.cleared_ns.get(plan.link, 0))
                 if look.way is not Way.CLEAR:
                     state, since_ns, hidden = State.UNOBSERVED, 0, True
                     ask += look.ask
             elif state is State.AVAILABLE:
                 self.blocked_ns.pop(plan.link, None)
+                self.cleared_ns.pop(plan.link, None)
             legs.append(Leg(link=plan.link, role=plan.role, state=state, since_ns=since_ns))
         found = SiteLook(legs=tuple(legs), ask=tuple(ask))
         self.pending.pop(site, None)
@@ -141,13 +144,16 @@ class Legs:
         return state, min(own) if state is State.AVAILABLE else max(own)
 
     def _way(self, plan: LegPlan, since_ns: int, now_ns: int, way: WayTo) -> Look:
-        blocked_ns = self.blocked_ns.get(plan.link, 0)
-        newest_ns = max(self.views[n].last_ns for n in plan.series if n in self.views)
-        if newest_ns <= blocked_ns:
-            return Look(way=Way.UNKNOWN)
-        look = way(plan.link, since_ns)
+        """Clear only where the newest bad observation proves something against the leg itself."""
+        link, blocked_ns = plan.link, self.blocked_ns.get(plan.link, 0)
+        look = way(link, max(since_ns, blocked_ns))
         if look.way is Way.BLOCKED:
-            self.blocked_ns[plan.link] = now_ns
+            self.blocked_ns[link] = now_ns
+            self.cleared_ns.pop(link, None)
+        elif look.way is Way.CLEAR and blocked_ns:
+            cleared_ns = self.cleared_ns.setdefault(link, now_ns)
+            if max(self.views[n].last_ns for n in plan.series if n in self.views) <= cleared_ns:
+                return Look(way=Way.UNKNOWN)
         return look
 
 

@@ -106,14 +106,23 @@ def test_a_pending_site_is_due_when_its_way_is_known() -> None:
 
 
 def test_behind_a_dead_parent_only_a_later_observation_accuses() -> None:
-    """After its ways were blocked a leg must be seen down anew, and is down since then at most."""
+    """After its ways were blocked a leg must be seen down once they are clear, and is down then."""
     legs = legs_of()
     legs.note(0, DOWN, S)
     assert legs.look("office", 2 * S, blocked).states[0] is UNSEEN
-    assert legs.look("office", 3 * S, clear).states[0] is UNSEEN
-    legs.note(0, DOWN, 4 * S)
-    found = legs.look("office", 5 * S, clear).legs[0]
-    assert (found.state, found.since_ns) == (DOWN, 2 * S)
+    legs.note(0, DOWN, 3 * S)  # the parent was still down then
+    assert legs.look("office", 4 * S, clear).states[0] is UNSEEN
+    legs.note(0, DOWN, 5 * S)
+    found = legs.look("office", 6 * S, clear).legs[0]
+    assert (found.state, found.since_ns) == (DOWN, 4 * S)
+    assert legs.look("office", 7 * S, blocked).states[0] is UNSEEN
+    legs.note(0, UP, 8 * S)
+    legs.note(0, DOWN, 9 * S)
+    assert legs.look("office", 9 * S, clear).states[0] is UNSEEN
+    legs.note(0, UP, 10 * S)
+    assert legs.look("office", 10 * S, clear).states[0] is UP
+    legs.note(0, DOWN, 11 * S)
+    assert legs.look("office", 11 * S, clear).states[0] is DOWN
 
 
 def test_a_site_nobody_planned_has_no_legs() -> None:

@@ -117,6 +117,7 @@ def legs_of(plan: Plan, before: Legs | None = None) -> Legs:
         views={n: view for n, view in before.views.items() if n in intervals},
         absent=before.absent & intervals.keys(),
         blocked_ns=before.blocked_ns,
+        cleared_ns=before.cleared_ns,
     )
 
 

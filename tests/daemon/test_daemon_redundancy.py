@@ -10,10 +10,7 @@ from typing import Any
 
 import pytest
 
-from monitor.ledger.batch import Batch
-from monitor.ledger.entry import BATCH_CODE, IncidentStepped, LabelSet, code_of
-from monitor.store import reader
-from monitor.store.connect import open_engine
+from monitor.ledger.entry import IncidentStepped, LabelSet
 from tests.cli.running_command import sasando
 from tests.daemon.place import Place
 from tests.daemon.ports import Ports
@@ -61,17 +58,6 @@ def labels(now: dict[str, Any]) -> list[tuple[str, str, str]]:
 def redundant(now: dict[str, Any]) -> dict[str, Any]:
     """What `now` says of the one redundant site."""
     return dict(now["redundancy"][0])
-
-
-def looks(place: Place, target: str) -> int:
-    """How many observations of a target's one series were committed."""
-    engine = open_engine(place.url, read_only=True)
-    with engine.connect() as connection:
-        numbers = [one.number for one in reader.all_series(connection) if one.target == target]
-    engine.dispose()
-    batches = [raw for raw in place.raw_entries() if code_of(raw) == BATCH_CODE]
-    groups = [group for raw in batches for group in Batch.from_bytes(raw).groups]
-    return sum(int((group.series == numbers[0]).sum()) for group in groups)
 
 
 def test_one_leg_lost_is_debt_and_both_lost_an_outage(
@@ -123,37 +109,6 @@ def test_one_leg_lost_is_debt_and_both_lost_an_outage(
     twin.require_intact()
 
 
-def test_an_unseen_backup_decides_nothing(twin: Place, ports: Ports, hook: Webhook) -> None:
-    """With the backup unobserved the site is neither whole nor in debt, whatever the primary is.
-
-    A check on demand says the same, with what it saw just then.
-    """
-    twin.links["backup"]["checks"] = {"icmp": False, "tcp": {"address": "192.0.2.9", "port": 9}}
-    twin.write()
-    with Agent(twin) as agent:
-        agent.ready()
-        agent.await_state("office", "available")
-        assert labels(agent.now()) == []
-        ports.shut(0)
-        agent.await_state("office", "unobserved")
-        site = redundant(agent.now())
-        assert [leg["state"] for leg in site["legs"]] == ["unavailable", "unobserved"]
-        asked = {
-            one["target"]: one
-            for one in twin.ask("check", targets=["office"], kinds=[], tags={}, reason="look")
-        }
-        assert asked["office"]["evidence"]["down"] == ["primary"]
-        assert asked["office"]["evidence"]["unseen"] == ["backup"]
-        assert {one["verdict"] for one in asked["office"]["verdicts"]} == {"indeterminate"}
-        hook.wait(1)
-        assert {one["target"] for one in agent.now()["incidents"]} == {"primary"}
-        month = redundant(agent.now())["month"]
-        assert (month["debt_ms"], month["whole_ms"], month["outage_ms"]) == (0, 0, 0)
-        assert agent.stop() == 0
-    assert not twin.of(LabelSet)
-    twin.require_intact()
-
-
 def test_a_restart_on_one_leg_goes_on(twin: Place, ports: Ports) -> None:
     """Killed and started again the site is on one leg as before, and its debt has grown on."""
     with Agent(twin) as agent:
@@ -181,63 +136,6 @@ def test_a_restart_on_one_leg_goes_on(twin: Place, ports: Ports) -> None:
     kept = sorted((row[4], row[5]) for row in twin.rows("label"))
     assert all(until is not None for _, until in kept)
     assert all(first[1] <= second[0] for first, second in pairwise(kept))
-    twin.require_intact()
-
-
-def test_behind_a_dead_core_no_site_is_called_single_legged(
-    twin: Place, ports: Ports, hook: Webhook
-) -> None:
-    """The primary's own parent fails with it: one alert for the parent, and no debt is claimed."""
-    twin.sites["hub"] = {}
-    twin.links["trunk"] = {"site": "hub", "address": "127.0.0.1", "checks": knock(ports.url(3))}
-    twin.links["primary"]["parents"] = ["trunk"]
-    twin.write()
-    with Agent(twin) as agent:
-        agent.ready()
-        agent.await_state("office", "available")
-        ports.shut(0)
-        ports.shut(3)
-        agent.await_now("label", lambda now: labels(now) == [("unreachable", "primary", "trunk")])
-        hook.wait(1)
-        agent.await_seen(4)
-        now = agent.now()
-        assert [one["target"] for one in now["incidents"]] == ["trunk"]
-        assert series(now, "office")["state"] == "available"
-        assert [leg["state"] for leg in redundant(now)["legs"]] == ["unobserved", "available"]
-        ports.open(3)
-        agent.await_now("accused", lambda now: ("single-leg", "office", "primary") in labels(now))
-        assert agent.stop() == 0
-    twin.require_intact()
-
-
-def test_a_turn_has_the_site_looked_at_at_once_and_only_then(twin: Place, ports: Ports) -> None:
-    """A site looked at once an hour knows of its links' turns within seconds, in a few looks.
-
-    When its backup is removed it is redundant no more: the label ends, the incident is withdrawn.
-    """
-    twin.sites["office"] = {"checks": {"redundancy": {"interval": "1h"}}}
-    twin.rules[1] = {**BOTH, "confirm": {"open": "1/1", "close": "1/1"}}
-    twin.write()
-    with Agent(twin) as agent:
-        agent.ready()
-        agent.await_state("office", "available")
-        ports.shut(0)
-        agent.await_now("one leg", lambda now: labels(now))
-        agent.await_now("warned", lambda now: len(now["incidents"]) == 2)
-        agent.await_seen(3)
-        assert looks(twin, "office") <= 4
-        assert looks(twin, "primary") > 4
-        del twin.links["backup"]
-        twin.sites["office"] = {}
-        twin.write()
-        agent.reload()
-        agent.await_now("no label", lambda now: not now["labels"] and now["redundancy"] == [])
-        agent.await_now("withdrawn", lambda now: len(now["incidents"]) == 1)
-        assert agent.stop() == 0
-    assert [s.act for s in twin.of(IncidentStepped) if s.target == "office"] == [
-        "opened",
-        "withdrawn",
-    ]
     twin.require_intact()
 
 
