@@ -4,13 +4,14 @@ Rules kept here
 1. An observation holds for 1.5 of its series' intervals, then the leg is unobserved.
 2. A leg that stopped answering counts as unobserved until some way to it was seen working at or
    after that; once its ways were seen blocked, until it was seen down after they were clear again.
-   Unreachable is not down. Such a site is *pending*: `due` finds out when that changes.
+   Unreachable is not down. A site that was so observed is *pending*: `due` finds out when that
+   changes.
 3. `note` names a site when the state of one of its series turns, not at each observation.
 
 All moments are CLOCK_BOOTTIME, so that a stepped wall clock moves nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from checks.base import Evidence, Leg
@@ -44,10 +45,13 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteLook:
-    """The legs of a site at one moment; `ask`: whom to look at to find out more."""
+    """The legs of a site at one moment."""
 
     legs: tuple[Leg, ...]
+    hidden: bool = False
+    """A leg looks down, but no way to it is known to be clear."""
     ask: tuple[str, ...] = ()
+    """Whom to look at to find out."""
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -64,7 +68,7 @@ class SiteLook:
 class Legs:
     """What was seen of the legs; `plans` by site, `intervals_ns` by series."""
 
-    plans: Mapping[str, tuple[LegPlan, ...]]
+    plans: Mapping[str, Sequence[LegPlan]]
     intervals_ns: Mapping[int, int]
     views: dict[int, View] = field(default_factory=dict)
     absent: set[int] = field(default_factory=set)
@@ -74,7 +78,7 @@ class Legs:
     cleared_ns: dict[str, int] = field(default_factory=dict)
     """When they were first found clear again after that."""
     pending: dict[str, tuple[State, ...]] = field(default_factory=dict)
-    """States at the last look of the sites with a leg whose way is not known to be clear."""
+    """States, as last observed, of the sites with a leg whose way is not known to be clear."""
     _sites: dict[int, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,15 +124,17 @@ class Legs:
                 self.blocked_ns.pop(plan.link, None)
                 self.cleared_ns.pop(plan.link, None)
             legs.append(Leg(link=plan.link, role=plan.role, state=state, since_ns=since_ns))
-        found = SiteLook(legs=tuple(legs), ask=tuple(ask))
+        return SiteLook(legs=tuple(legs), hidden=hidden, ask=tuple(ask))
+
+    def observed(self, site: str, look: SiteLook) -> None:
+        """This look became an observation of the site; others (of a person) change nothing."""
         self.pending.pop(site, None)
-        if hidden:
-            self.pending[site] = found.states
-        return found
+        if look.hidden:
+            self.pending[site] = look.states
 
     def due(self, now_ns: int, way: WayTo) -> Iterator[str]:
-        """The pending sites whose legs stand otherwise than at their last look."""
-        for site, before in list(self.pending.items()):
+        """The pending sites whose legs stand otherwise than they were observed."""
+        for site, before in self.pending.items():
             if self.look(site, now_ns, way).states != before:
                 yield site
 

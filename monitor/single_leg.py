@@ -5,12 +5,14 @@ decides otherwise ends it at the moment when the legs turned. Looks that decide 
 until the last one that did no longer holds: what the agent does not see is neither.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.ledger.entry import LabelSet
 
 SINGLE_LEG = "single-leg"
+MOST_NAMED = 16
+"""Links that a cause names; of the others it says how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,12 @@ class SingleLegs:
                 since_us=at_us(since_ns),
                 until_us=None,
             )
+
+
+def cause_of(down: Sequence[str]) -> str:
+    """The links that are down as the cause of a label: an entry is bounded, a site may not be."""
+    more = len(down) - MOST_NAMED
+    return ",".join(down[:MOST_NAMED]) + (f",+{more}" if more > 0 else "")
 
 
 def _ended(label: LabelSet, until_us: int) -> LabelSet:

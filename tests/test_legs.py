@@ -96,12 +96,14 @@ def test_unreachable_is_not_down() -> None:
 
 
 def test_a_pending_site_is_due_when_its_way_is_known() -> None:
-    """It is named when the legs stand otherwise, and then no more."""
+    """It is named when the legs stand otherwise, until it was observed; looking alone is none."""
     legs = legs_of()
     legs.note(0, DOWN, S)
-    legs.look("office", 2 * S, unknown)
+    legs.observed("office", legs.look("office", 2 * S, unknown))
     assert list(legs.due(3 * S, unknown)) == []
+    legs.look("office", 4 * S, clear)
     assert list(legs.due(4 * S, clear)) == ["office"]
+    legs.observed("office", legs.look("office", 5 * S, clear))
     assert list(legs.due(5 * S, clear)) == []
 
 

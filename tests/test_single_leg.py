@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.ledger.entry import LabelSet
-from monitor.single_leg import SINGLE_LEG, Mark, SingleLegs
+from monitor.single_leg import SINGLE_LEG, Mark, SingleLegs, cause_of
 
 S = 1_000_000_000
 WALL_US = 1_700_000_000_000_000
@@ -120,6 +120,14 @@ def test_a_label_never_ends_before_it_began() -> None:
     site.legs.note("office", mark)
     (label,) = site.legs.labels(site.standing, 20 * S, lambda ns: at_us(ns) - 3_600_000_000)
     assert label.until_us == label.since_us
+
+
+def test_a_cause_names_a_bounded_number_of_links() -> None:
+    """A site with thousands of links still fits into an entry."""
+    assert cause_of(["fo", "lte"]) == "fo,lte"
+    many = cause_of([f"l{n}" for n in range(10_000)])
+    assert many.startswith("l0,l1,")
+    assert many.endswith(",l15,+9984")
 
 
 @given(

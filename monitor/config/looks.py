@@ -87,10 +87,10 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def legs_of(items: Iterable[Item]) -> dict[str, tuple[str, ...]]:
+def legs_of(items: Iterable[Item]) -> dict[str, list[str]]:
     """For each site its links that are enabled, in the order of the files."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for item in items:
         if isinstance(item.entry, LinkEntry) and item.entry.enabled:
-            found[item.entry.site] = (*found.get(item.entry.site, ()), item.key)
+            found.setdefault(item.entry.site, []).append(item.key)
     return found

@@ -17,7 +17,7 @@ from monitor.daemon.setup import Plan, legs_of, sites_of
 from monitor.legs import SiteLook, routers_in
 from monitor.model import FaultKind
 from monitor.sight import Look
-from monitor.single_leg import Mark
+from monitor.single_leg import Mark, cause_of
 
 
 class LegWatch:
@@ -35,10 +35,11 @@ class LegWatch:
         """`look` probes targets now, `request` one slot of the configuration's assignments."""
         self._recorder, self._clock = recorder, clock
         self._look, self._request = look, request
-        self._since_ns: dict[str, int] = {}
-        """Since when each site's legs stood as they did at its newest look."""
+        self._looked: dict[str, SiteLook] = {}
+        """What the check was given last. An observation of the engine is taken in in the same step
+        in which it looked, so that nothing comes between."""
         self._asked: set[str] = set()
-        """Pending sites whose parents were asked already: once for each time."""
+        """Sites whose legs' parents were asked already: once for each time."""
         self.legs = legs_of(plan)
         self.adopt(plan)
 
@@ -54,8 +55,10 @@ class LegWatch:
         started_ns = seen.outcome.started_ns
         fault, evidence = seen.outcome.fault, seen.outcome.evidence
         if item.kind.derived:
+            look = self._looked.get(item.target.key, SiteLook(legs=()))
+            self.legs.observed(item.target.key, look)
             if isinstance(evidence, RedundancyEvidence):
-                self._judge(item, evidence, started_ns)
+                self._judge(item, evidence, look.since_ns or started_ns, started_ns)
         elif fault is not None and fault.kind is FaultKind.ABSENT:
             self.legs.note_absent(item.number)
         else:
@@ -70,9 +73,8 @@ class LegWatch:
 
     def of_site(self, site: str) -> Sequence[Leg]:
         """See `checks.base.Net.legs`; asks at once after ways that are not known."""
-        look = self._site(site)
-        self._since_ns[site] = look.since_ns
-        if site not in self.legs.pending:
+        look = self._looked[site] = self._site(site)
+        if not look.hidden:
             self._asked.discard(site)
         elif site not in self._asked:
             self._asked.add(site)
@@ -123,14 +125,14 @@ class LegWatch:
                 holding.append(seen.outcome.evidence)
         return routers_in(holding)
 
-    def _judge(self, item: Item, evidence: RedundancyEvidence, at_ns: int) -> None:
+    def _judge(self, item: Item, evidence: RedundancyEvidence, since_ns: int, at_ns: int) -> None:
         facts, site = evidence.facts(), item.target.key
         if "single_leg" not in facts:
             return  # the legs that were seen decide nothing
         mark = Mark(
             single=facts["single_leg"] is True,
-            cause=",".join(evidence.lost()),
-            since_ns=self._since_ns.get(site) or at_ns,
+            cause=cause_of(evidence.lost()),
+            since_ns=since_ns,
             until_ns=at_ns + item.assignment.settings.interval * 1_500,
         )
         self._recorder.single_legs.note(site, mark)

@@ -99,7 +99,7 @@ def sites_of(plan: Plan) -> dict[str, int]:
 def legs_of(plan: Plan, before: Legs | None = None) -> Legs:
     """The legs of these sites; what was seen before a reload stays seen."""
     sites, series, paths = sites_of(plan), _grouped(plan, "available"), _grouped(plan, "path")
-    plans: dict[str, tuple[LegPlan, ...]] = dict.fromkeys(sites, ())
+    plans: dict[str, list[LegPlan]] = {site: [] for site in sites}
     for key, target in plan.configuration.targets.items():
         if target.kind is Kind.LINK and target.site in sites:
             if key in plan.configuration.disabled:
@@ -107,7 +107,7 @@ def legs_of(plan: Plan, before: Legs | None = None) -> Legs:
             leg = LegPlan(
                 link=key, role=target.role, series=series.get(key, ()), paths=paths.get(key, ())
             )
-            plans[target.site] = (*plans[target.site], leg)
+            plans[target.site].append(leg)
     intervals = {i.number: i.assignment.settings.interval * 1_000 for i in plan.items.values()}
     if before is None:
         return Legs(plans=plans, intervals_ns=intervals)
@@ -118,6 +118,7 @@ def legs_of(plan: Plan, before: Legs | None = None) -> Legs:
         absent=before.absent & intervals.keys(),
         blocked_ns=before.blocked_ns,
         cleared_ns=before.cleared_ns,
+        pending={site: states for site, states in before.pending.items() if site in plans},
     )
 
 
