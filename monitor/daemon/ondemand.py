@@ -52,28 +52,30 @@ async def _probe_all(items: Sequence[Item], probers: Probers, *, ticking: bool) 
     outcomes = dict(zip(map(id, first), await probe(first, probers, ticking=ticking), strict=True))
     derived = [item for item in items if item.kind.derived]
     if derived:
-        seen = [(item, outcomes[id(item)]) for item in first]
-        net = replace(probers.net, legs=lambda site: legs_after(probers.net.legs(site), seen))
+        seen: dict[str, list[tuple[Item, Outcome]]] = {}
+        for item in first:
+            seen.setdefault(item.target.key, []).append((item, outcomes[id(item)]))
+        net = replace(
+            probers.net,
+            legs=lambda site: [
+                leg_after(leg, seen.get(leg.link, ())) for leg in probers.net.legs(site)
+            ],
+        )
         own = {item.kind.name: item.kind.prober(net) for item in derived}
         last = await probe(derived, own, ticking=False)
         outcomes.update(zip(map(id, derived), last, strict=True))
     return [outcomes[id(item)] for item in items]
 
 
-def legs_after(legs: Sequence[Leg], seen: Sequence[tuple[Item, Outcome]]) -> list[Leg]:
-    """The legs as these observations show them, which are newer than the legs' own."""
-    after = []
-    for leg in legs:
-        own = [(i, o) for i, o in seen if i.target.key == leg.link and not _absent(o)]
-        states = [i.judge(o, blind=False).state for i, o in own if i.rules[0] is not None]
-        if states:
-            starts = [o.started_ns for _, o in own]
-            leg = replace(leg, state=leg_state(states), since_ns=min(starts))
-        paths = [o.evidence for i, o in own if i.kind.name == "path" and o.evidence is not None]
-        if paths:
-            leg = replace(leg, routers=routers_in(paths))
-        after.append(leg)
-    return after
+def leg_after(leg: Leg, seen: Sequence[tuple[Item, Outcome]]) -> Leg:
+    """The leg as these observations of its link show it; they are newer than its own."""
+    own = [(item, outcome) for item, outcome in seen if not _absent(outcome)]
+    states = [i.judge(o, blind=False).state for i, o in own if i.rules[0] is not None]
+    if states:
+        started_ns = min(outcome.started_ns for _, outcome in own)
+        leg = replace(leg, state=leg_state(states), since_ns=started_ns)
+    paths = [o.evidence for i, o in own if i.kind.name == "path" and o.evidence is not None]
+    return replace(leg, routers=routers_in(paths)) if paths else leg
 
 
 def _absent(outcome: Outcome) -> bool:

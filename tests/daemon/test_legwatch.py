@@ -257,3 +257,30 @@ def looks(place: Place, target: str) -> int:
     batches = [raw for raw in place.raw_entries() if code_of(raw) == BATCH_CODE]
     groups = [group for raw in batches for group in Batch.from_bytes(raw).groups]
     return sum(int((group.series == numbers[0]).sum()) for group in groups)
+
+
+def test_a_check_on_demand_sees_what_it_probed_just_then(root: Path, ports: Ports) -> None:
+    """The legs are judged by the request's own observations; a leg not asked for by the engine's.
+
+    The look of a person changes no label.
+    """
+    place = office(root, ports)
+    place.interval = "1h"
+    place.write()
+
+    async def act(daemon: Daemon) -> None:
+        daemon.look({"primary", "backup"})  # an hour long nobody else does
+        await told(place, "up", lambda now: states(now) == ["available", "available"])
+        ports.shut(0)
+        asked = await asyncio.to_thread(place.ask, "check", targets=["office"])
+        seen = next(one for one in asked if one["target"] == "office")
+        assert (seen["evidence"]["down"], seen["evidence"]["single_leg"]) == (["primary"], True)
+        asked = await asyncio.to_thread(
+            place.ask, "check", targets=["office"], kinds=["redundancy"]
+        )
+        assert asked[0]["evidence"]["down"] == []
+        assert daemon.recorder.single_legs.marks["office"].single is False
+
+    assert run_inside(place, act) == 0
+    assert not place.of(LabelSet)
+    place.require_intact()
