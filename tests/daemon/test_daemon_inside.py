@@ -10,6 +10,7 @@ import pytest
 from monitor.daemon import accumulator
 from monitor.daemon.service import DEFECT, Daemon
 from monitor.engine.runner import Runner
+from monitor.incident import Confirm
 from monitor.ledger.entry import (
     AgentStopped,
     ClockAnchored,
@@ -104,13 +105,21 @@ def test_what_could_not_be_kept_is_counted_and_unobserved(
     place.require_intact()
 
 
-def test_a_reload_while_commits_fail_withdraws_exactly_once(place: Place, ports: Ports) -> None:
+def test_a_reload_while_commits_fail_withdraws_exactly_once(
+    place: Place, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An incident whose opening waits for its commit is withdrawn after it, not lost from sight."""
 
     async def act(daemon: Daemon) -> None:
-        with _Locked(place):
+        # A draft that fails is written again unchanged: the first one under the lock must already
+        # hold the opening, so none is made until the outage was confirmed.
+        book = daemon.recorder.accumulator.book
+        with monkeypatch.context() as held:
+            held.setattr(daemon.committing, "step", lambda: False)
+            await until("nothing under way", lambda: daemon.committing.idle)
             ports.shut(0)
-            book = daemon.recorder.accumulator.book
+            await until("a confirmed outage", lambda: _bad(daemon, "p0") >= Confirm().open_m)
+        with _Locked(place):
             await until("a draft with the opening", lambda: _opening_drafted(daemon))
             del place.services["p0"]
             place.write()
@@ -228,6 +237,11 @@ class _Locked:
 async def _commits(daemon: Daemon, more: int) -> None:
     wanted = daemon.committing.commits + more
     await until("commits", lambda: daemon.committing.commits >= wanted)
+
+
+def _bad(daemon: Daemon, target: str) -> int:
+    judged = daemon.recorder.accumulator.judged
+    return sum(one.violated and one.target == target for one in judged)
 
 
 def _opening_drafted(daemon: Daemon) -> bool:
