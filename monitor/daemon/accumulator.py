@@ -7,6 +7,7 @@ time becomes unobserved.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from checks.base import Outcome
 from monitor.clock import Anchor
@@ -22,8 +23,7 @@ MAX_ROWS = 200_000
 ROWS_PER_ENTRY = 16_384
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(NamedTuple):
     """The newest observation of a series, for people who ask what stands."""
 
     at_us: int
@@ -53,11 +53,9 @@ class Accumulator:
         """Judge one outcome and keep it for the next commit."""
         at_us = anchor.wall_at(outcome.started_ns)
         judgement = item.judge(outcome, self.blind)
+        self.latest[item.number] = Seen(at_us, outcome, judgement)
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
-            # A name without an address of this family: there is nothing to observe.
-            self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
-            return
-        self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
+            return  # a name without an address of this family: there is nothing to observe
         if item.rules[0] is not None:  # a certificate or a clock says nothing of the way
             self.sights.note(item.target.key, item.number, judgement.state, at_us)
         if self.count >= MAX_ROWS:
@@ -66,13 +64,13 @@ class Accumulator:
         self.count += 1
         measures, posture = item.stored(outcome)
         row = Row(
-            series=item.number,
-            started_ms=outcome.started_ns,  # ns until the batch knows its anchor
-            elapsed_ms=max(0, outcome.elapsed_us) // 1_000,
-            judgement=judgement.number,
-            fault=outcome.fault.kind if outcome.fault else None,
-            record=None if posture is None else self._record(posture),
-            measures=measures,
+            item.number,
+            outcome.started_ns,  # ns until the batch knows its anchor
+            max(0, outcome.elapsed_us) // 1_000,
+            judgement.number,
+            outcome.fault.kind if outcome.fault else None,
+            None if posture is None else self._record(posture),
+            measures,
         )
         self.rows.setdefault(item.kind.name, []).append(row)
         self._judge(item, judgement, at_us)
@@ -126,6 +124,8 @@ class Accumulator:
 
     def _judge(self, item: Item, judgement: Judgement, at_us: int) -> None:
         """Keep the definite verdicts that can move an incident."""
+        if not judgement.violated and not self.book.standings and not self.waiting:
+            return  # nothing stands that a good observation could move: the usual case
         for rule, confirm, verdict in zip(
             item.rules, item.confirms, judgement.verdicts, strict=True
         ):
