@@ -15,8 +15,8 @@ from monitor.daemon.plan import Item, Judgement
 from monitor.incident import Book, Judged, Subject
 from monitor.ledger.batch import Batch, Group, Row, group_rows
 from monitor.ledger.entry import EntryError
-from monitor.model import Compliant, FaultKind, Severity, State, Violated
-from monitor.sight import Sights
+from monitor.model import Compliant, FaultKind, Severity, Violated
+from monitor.sight import Sights, View
 from policies.selection import waiver_of
 
 MAX_ROWS = 200_000
@@ -100,6 +100,12 @@ class Accumulator:
         for group in groups:
             yield from _entries(group, anchor_index, anchor, now)
 
+    def shift(self, by_us: int, reached_us: int) -> None:
+        """Every moment that is compared, onto the scale of a new anchor (see `Book.shift`)."""
+        self.judged = [replace(one, at_us=one.at_us + by_us) for one in self.judged]
+        self.sights.shift(by_us)
+        self.book.shift(by_us, reached_us)
+
     def forget(self) -> None:
         """Give up the rows so far: there is no anchor yet that they could count from."""
         count = sum(len(rows) for rows in self.rows.values())
@@ -110,7 +116,7 @@ class Accumulator:
     def keep_only(self, present: Mapping[int, str]) -> None:
         """After a reload: forget the series (number → target) that are no longer there."""
         self.latest = {n: seen for n, seen in self.latest.items() if n in present}
-        kept: dict[str, dict[int, tuple[State, int]]] = {}
+        kept: dict[str, dict[int, View]] = {}
         for views in self.sights.seen.values():
             for number, view in views.items():
                 if number in present:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Recorder
 from monitor.derive import Fold, IncidentRow
-from monitor.incident import BLIND, Confirm, Judged, Standing, Subject
+from monitor.incident import Confirm, Judged, Standing, Subject
+from monitor.labels import BLIND
 from monitor.ledger.entry import LabelSet
 from monitor.model import Severity
 from monitor.sight import AGENT

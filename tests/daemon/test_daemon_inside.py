@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from monitor.ledger.entry import (
     AgentStopped,
     ClockAnchored,
     IncidentStepped,
+    LabelSet,
     LossCounted,
     OperatorAct,
 )
@@ -49,6 +51,41 @@ def test_a_stepped_wall_clock_anchors_anew_and_counts_no_time_twice(
     rows = sorted(tuple(row) for row in place.rows("interval"))
     for before, after in pairwise(rows):
         assert before[0] != after[0] or before[2] <= after[1]
+    place.require_intact()
+
+
+@pytest.mark.parametrize("step_us", [-HOUR_US, HOUR_US])
+def test_a_label_outlives_no_step_of_the_clock(root: Path, ports: Ports, step_us: int) -> None:
+    """Set back or forward by an hour, a child is reachable again as soon as its parent is."""
+    clock = SettableClock()
+    place = Place(root=root)
+    place.tcp("core-fo", ports.url(0))
+    place.tcp("child", ports.url(1), parents=["core-fo"])
+    place.make()
+
+    async def act(daemon: Daemon) -> None:
+        labels = daemon.recorder.accumulator.book.labels
+        await _commits(daemon, 2)
+        for number in (0, 1):
+            ports.shut(number)
+        await until("a label", lambda: labels)
+        index = daemon.recorder.anchor_index
+        clock.offset_us += step_us
+        await until("a new anchor", lambda: daemon.recorder.anchor_index != index)
+        await _commits(daemon, 2)
+        assert list(labels) == [("unreachable", "child")]
+        for number in (0, 1):
+            ports.open(number)
+        await until("no label", lambda: not labels)
+
+    assert run_inside(place, act, clock) == 0
+    assert [step.target for step in place.of(IncidentStepped)] in (
+        ["core-fo"],
+        ["core-fo", "core-fo"],
+    )
+    ended = place.of(LabelSet)[-1]
+    assert ended.until_us is not None
+    assert ended.since_us < ended.until_us
     place.require_intact()
 
 
