@@ -15,6 +15,7 @@ from monitor.config.configuration import AGENT, Agent, Configuration, RoutePlan
 from monitor.config.inventory import Inventory, check_references, read_inventory, read_section
 from monitor.config.judging import (
     RouteReading,
+    check_rule_counts,
     check_rule_names,
     lines_of,
     read_policies,
@@ -67,6 +68,9 @@ class _Loading:
         if self.problems:
             raise ConfigurationError(self.problems)
         looked = {(one.target, one.check) for one in assigning.assignments}
+        check_rule_counts(policies, targets, looked, self.problems)
+        if self.problems:
+            raise ConfigurationError(self.problems)
         self.warnings.extend(unmatched(policies, targets, looked))
         items = self.inventory.items.values()
         return Configuration(
