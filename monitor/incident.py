@@ -22,9 +22,9 @@ from monitor.labels import UNREACHABLE, Change, Labels
 from monitor.ledger.entry import LabelSet
 from monitor.model import Act, IncidentStep, Severity
 from monitor.sight import Sights, Way
+from policies.confirm import Confirm
 
 HOLD_LIMIT_US = 30_000_000
-MAX_WINDOW = 64
 _UNNAMED = -1
 """Stands for the id of an incident whose opening entry is not committed yet."""
 
@@ -35,21 +35,6 @@ class Subject(NamedTuple):
     series: int
     policy: str
     rule: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirm:
-    """N of the last M judgements, to open and to close; 1 <= N <= M <= 64."""
-
-    open_n: int = 2
-    open_m: int = 3
-    close_n: int = 2
-    close_m: int = 2
-
-    def __post_init__(self) -> None:
-        for n, m in ((self.open_n, self.open_m), (self.close_n, self.close_m)):
-            if not 1 <= n <= m <= MAX_WINDOW:
-                raise ValueError(f"{n} of {m} can never be confirmed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +149,7 @@ class Book:
                 after = self._gate(subject, standing, sights, now_us, proposal)
                 if after is not standing:
                     proposal.standings[subject] = after
-        self._labels.look(sights, proposal.change)
+        self._labels.look(sights, now_us, proposal.change)
         return proposal
 
     def accept(self, proposal: Proposal, opened: Mapping[Subject, int]) -> None:
@@ -238,7 +223,7 @@ class Book:
         """Open, hold or shadow a subject whose window is confirmed bad."""
         if standing.shadowed:
             return self._shadowed(standing, sights, now_us, out)
-        if standing.window.bit_count() < standing.last.confirm.open_n:
+        if standing.window.bit_count() < standing.last.confirm.open.need:
             return standing if standing.held_us is None else replace(standing, held_us=None)
         standing, certain = _asked(standing)
         look = sights.look(standing.last.target, standing.asked_us)
@@ -260,7 +245,7 @@ class Book:
     ) -> Standing:
         """The way is clear since `clear_us`: what was bad before that may have been the way."""
         counting = standing.after(clear_us)
-        if counting.window.bit_count() >= standing.last.confirm.open_n:
+        if counting.window.bit_count() >= standing.last.confirm.open.need:
             return self._open(subject, counting, out)
         out.asks.add(standing.last.target)
         return replace(counting, held_us=None)
@@ -309,7 +294,7 @@ def _stepped(
 
 
 def _while_quiet(before: Standing | None, judgement: Judged) -> Standing | None:
-    width = judgement.confirm.open_m
+    width = judgement.confirm.open.of
     if judgement.violated:
         fresh = replace(before, last=judgement) if before else Standing(last=judgement)
         return fresh.shifted(1, width, judgement.at_us)
@@ -324,9 +309,9 @@ def _while_open(
 ) -> Standing | None:
     confirm = judgement.confirm
     if judgement.violated:
-        return replace(before, last=judgement).shifted(0, confirm.close_m, judgement.at_us)
-    after = before.shifted(1, confirm.close_m, judgement.at_us)
-    if after.window.bit_count() < confirm.close_n:
+        return replace(before, last=judgement).shifted(0, confirm.close.of, judgement.at_us)
+    after = before.shifted(1, confirm.close.of, judgement.at_us)
+    if after.window.bit_count() < confirm.close.need:
         return after
     out.steps.append((subject, _step(before, Act.CLOSED, after.since_us, judgement)))
     return None

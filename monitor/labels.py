@@ -68,13 +68,17 @@ class Labels:
             earliest_us = self._of(key, label).earliest_us
             out.ended[key] = replace(label, until_us=max(until_us, earliest_us))
 
-    def look(self, sights: Sights, out: Change) -> None:
-        """End what the newest sights end, and name the causes of what stands."""
+    def look(self, sights: Sights, now_us: int, out: Change) -> None:
+        """End what the newest sights end, and name the causes of what stands.
+
+        Where nothing stands before the target any more (a removed or renamed one, other
+        parents), its label ends now.
+        """
         for key, label in self.standing.items():
             since_us = self._of(key, label).blocked_us + 1
             look = sights.own(since_us) if key[0] == BLIND else sights.look(key[1], since_us)
             if look.way is Way.CLEAR:
-                self.end(key, look.at_us, out)
+                self.end(key, look.at_us if look.clear_us else now_us, out)
         self._name_causes(sights, out)
 
     def accept(self, change: Change) -> None:

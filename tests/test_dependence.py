@@ -12,10 +12,11 @@ from zlib import crc32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.incident import HOLD_LIMIT_US, Book, Confirm, Judged, Proposal, Subject
+from monitor.incident import HOLD_LIMIT_US, Book, Judged, Proposal, Subject
 from monitor.labels import UNREACHABLE
 from monitor.model import Act, Severity, State
 from monitor.sight import Sights
+from policies.confirm import Confirm
 
 MS = 1_000
 S = 1_000_000
@@ -138,7 +139,7 @@ def networks(draw: st.DrawFn) -> dict[str, Node]:
     return nodes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(networks())
 def test_nobody_is_accused_for_what_stands_before_it(nodes: dict[str, Node]) -> None:
     """(a) Whoever is told of did not work itself while a way to it did."""
@@ -150,7 +151,7 @@ def test_nobody_is_accused_for_what_stands_before_it(nodes: dict[str, Node]) -> 
         assert any(world.reachable(target, at) for at in range(since_ms, now_ms + 1, 10))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(networks())
 def test_every_failure_with_a_way_to_it_is_told_in_time(nodes: dict[str, Node]) -> None:
     """(b) Dead for `BOUND_MS` while a way stays clear: it is told by then."""
@@ -168,7 +169,7 @@ def test_every_failure_with_a_way_to_it_is_told_in_time(nodes: dict[str, Node]) 
                     assert _stands(world, key, at_ms), f"{key} at {at_ms}"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(networks())
 def test_there_are_no_more_alerts_than_causes(nodes: dict[str, Node]) -> None:
     """(c) Each outage of a target's own is told at most once while it is not cut off meanwhile."""
@@ -179,7 +180,7 @@ def test_there_are_no_more_alerts_than_causes(nodes: dict[str, Node]) -> None:
     assert {label for label, _ in world.book.labels} <= {UNREACHABLE}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(networks())
 def test_when_everything_works_again_nothing_stands(nodes: dict[str, Node]) -> None:
     """No label and no incident is left over."""
@@ -221,7 +222,7 @@ def city(cores: int, interval_ms: int, *, step_ms: int, **dead: tuple[int, int])
     return World(nodes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(INTERVALS, st.integers(0, 97), st.integers(3_000, 5_000))
 def test_one_core_over_sixty_is_one_alert(interval_ms: int, step_ms: int, at_ms: int) -> None:
     """At any interval and in any order of phases, also where all are probed at one moment."""
@@ -235,7 +236,7 @@ def test_one_core_over_sixty_is_one_alert(interval_ms: int, step_ms: int, at_ms:
     assert world.book.labels == {}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(INTERVALS, st.integers(0, 97))
 def test_a_redundant_core_cuts_off_nothing_until_both_fail(interval_ms: int, step_ms: int) -> None:
     """One alert for each of the two, sixty labels only behind both."""
@@ -252,7 +253,7 @@ def test_a_redundant_core_cuts_off_nothing_until_both_fail(interval_ms: int, ste
     assert world.book.labels == {}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(INTERVALS, st.integers(0, 97), st.integers(0, 5))
 def test_what_died_with_its_parent_is_told_after_the_parents_return(
     interval_ms: int, step_ms: int, number: int
@@ -267,7 +268,7 @@ def test_what_died_with_its_parent_is_told_after_the_parents_return(
     assert world.told() == ["core0", f"web{number}0"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(INTERVALS, st.integers(0, 97), st.integers(1, 3_000), st.integers(400, 3_000))
 def test_a_core_that_flaps_accuses_none_behind_it(
     interval_ms: int, step_ms: int, longer_ms: int, up_ms: int

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from monitor.incident import (
     HOLD_LIMIT_US,
     Book,
-    Confirm,
     Judged,
     Proposal,
     Subject,
@@ -20,6 +19,7 @@ from monitor.labels import BLIND, UNREACHABLE
 from monitor.ledger.entry import IncidentStepped
 from monitor.model import Act, Severity, State
 from monitor.sight import AGENT, Sights
+from policies.confirm import Confirm, Quorum
 
 S = 1_000_000
 UP, DOWN = State.AVAILABLE, State.UNAVAILABLE
@@ -93,7 +93,7 @@ def test_two_of_three_bad_open_and_two_good_close() -> None:
 
 def test_one_bad_observation_that_slid_out_is_forgotten() -> None:
     """With 3 of 4 the run begins at the oldest bad one among the last four."""
-    town = Town(confirm=Confirm(open_n=3, open_m=4))
+    town = Town(confirm=Confirm(open=Quorum(3, 4)))
     for at_s, good in enumerate([False, True, True, False, False], 1):
         town.look(at_s, web=good)
     ((_, opening),) = town.look(6, web=False).steps
@@ -376,15 +376,6 @@ def test_an_incident_resumed_after_a_restart_closes_by_its_id() -> None:
     assert (closing.incident, closing.step) == (77, 2)
 
 
-@pytest.mark.parametrize("numbers", [(0, 1), (2, 1), (1, 65)])
-def test_what_can_never_be_confirmed_is_refused(numbers: tuple[int, int]) -> None:
-    """N of M with 1 <= N <= M <= 64."""
-    with pytest.raises(ValueError, match="never"):
-        Confirm(open_n=numbers[0], open_m=numbers[1])
-    with pytest.raises(ValueError, match="never"):
-        Confirm(close_n=numbers[0], close_m=numbers[1])
-
-
 WINDOWS = st.integers(1, 5).flatmap(lambda m: st.tuples(st.integers(1, m), st.just(m)))
 
 
@@ -393,7 +384,7 @@ def test_incidents_follow_n_of_m_exactly(
     opening: tuple[int, int], closing: tuple[int, int], goods: list[bool]
 ) -> None:
     """Against a list of all judgements: it opens and closes when, and only when, N of M say so."""
-    confirm = Confirm(open_n=opening[0], open_m=opening[1], close_n=closing[0], close_m=closing[1])
+    confirm = Confirm(open=Quorum(*opening), close=Quorum(*closing))
     town, expected, is_open, run = Town(confirm=confirm), [], False, list[tuple[int, bool]]()
     for at_s, good in enumerate(goods, 1):
         for _, step in town.look(at_s, web=good).steps:
@@ -413,7 +404,7 @@ def run_of(
     run: list[tuple[int, bool]], at_s: int, good: bool, confirm: Confirm, is_open: bool
 ) -> list[tuple[int, bool]]:
     """The last M judgements since the last step, and which of them count."""
-    width = confirm.close_m if is_open else confirm.open_m
+    width = confirm.close.of if is_open else confirm.open.of
     return [(at, g == is_open) for at, g in [*run, (at_s, good)][-width:]]
 
 

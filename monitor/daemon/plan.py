@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 from checks.base import Assignment, CheckKind, Outcome
 from checks.table import KINDS
-from monitor.incident import Confirm
 from monitor.ledger.wire import encode
 from monitor.model import (
     Compliant,
@@ -22,6 +21,7 @@ from monitor.model import (
     Verdict,
     Violated,
 )
+from policies.confirm import Confirm
 from policies.rule import Policy, Rule
 from policies.selection import applicable
 
@@ -177,11 +177,4 @@ def _mentions(rules: tuple[Rule | None, ...]) -> frozenset[str]:
 
 @lru_cache(maxsize=_KEPT)
 def _confirms(rules: tuple[Rule | None, ...]) -> tuple[Confirm, ...]:
-    return tuple(_confirm(rule) for rule in rules)
-
-
-def _confirm(rule: Rule | None) -> Confirm:
-    if rule is None:
-        return Confirm()
-    opening, closing = rule.confirm.open, rule.confirm.close
-    return Confirm(open_n=opening.need, open_m=opening.of, close_n=closing.need, close_m=closing.of)
+    return tuple(Confirm() if rule is None else rule.confirm for rule in rules)

@@ -54,9 +54,8 @@ def test_a_stepped_wall_clock_anchors_anew_and_counts_no_time_twice(
     place.require_intact()
 
 
-@pytest.mark.parametrize("step_us", [-HOUR_US, HOUR_US])
-def test_a_label_outlives_no_step_of_the_clock(root: Path, ports: Ports, step_us: int) -> None:
-    """Set back or forward by an hour, a child is reachable again as soon as its parent is."""
+def test_a_label_outlives_no_step_of_the_clock(root: Path, ports: Ports) -> None:
+    """Set back by an hour, a child is reachable again as soon as its parent is."""
     clock = SettableClock()
     place = Place(root=root)
     place.tcp("core-fo", ports.url(0))
@@ -70,7 +69,7 @@ def test_a_label_outlives_no_step_of_the_clock(root: Path, ports: Ports, step_us
             ports.shut(number)
         await until("a label", lambda: labels)
         index = daemon.recorder.anchor_index
-        clock.offset_us += step_us
+        clock.offset_us -= HOUR_US
         await until("a new anchor", lambda: daemon.recorder.anchor_index != index)
         await _commits(daemon, 2)
         assert list(labels) == [("unreachable", "child")]
