@@ -152,6 +152,8 @@ def _print(observations: Sequence[Mapping[str, Any]], lang: Language) -> None:
             reasons = "; ".join(verdict["reasons"])
             name = f"{verdict['policy']}/{verdict['rule']}"
             typer.echo(f"  {word:<18} {name}" + (f": {reasons}" if reasons else ""))
+            if verdict["waiver"]:
+                typer.echo(f"  {'':<18} {say('cli.check-waived', lang, **verdict['waiver'])}")
     if observations and observations[0]["entry"] is not None:
         typer.echo(say("cli.check-entry", lang, entry=observations[0]["entry"]))
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from monitor.derive import IncidentRow
+from monitor.derive import IncidentRow, LabelRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
 from monitor.store import schema
@@ -98,6 +98,14 @@ def incidents(
     if only_open:
         query = query.where(table.c.ended_us.is_(None))
     return [incident_of(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def labels(connection: Connection, *, since_us: int, limit: int = 100_000) -> list[LabelRow]:
+    """Labels that stood at some time from `since_us` on, the newest first."""
+    table = schema.label
+    query = select(table).where(table.c.until_us.is_(None) | (table.c.until_us > since_us))
+    rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()
+    return [LabelRow(**row) for row in rows]
 
 
 def pending_outbox(connection: Connection) -> list[OutboxRow]:
