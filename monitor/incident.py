@@ -226,7 +226,7 @@ class Book:
         if standing.window.bit_count() < standing.last.confirm.open.need:
             return standing if standing.held_us is None else replace(standing, held_us=None)
         standing, certain = _asked(standing)
-        look = sights.look(standing.last.target, standing.asked_us)
+        look = sights.look(standing.last.target, standing.asked_us, subject.series)
         if look.way is Way.BLOCKED:
             self._labels.begin(standing.last.target, standing.since_us, look, out.change)
             return replace(standing, shadowed=True, held_us=None, asked_us=look.at_us)
@@ -264,7 +264,8 @@ class Book:
 
         What nobody has looked at for `HOLD_LIMIT_US` is not known to be blocked any more.
         """
-        look = sights.look(standing.last.target, standing.asked_us + 1)
+        subject = standing.last.subject
+        look = sights.look(standing.last.target, standing.asked_us + 1, subject.series)
         if look.way is Way.CLEAR:
             out.asks.add(standing.last.target)
             return None

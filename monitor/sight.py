@@ -55,15 +55,19 @@ class Sights:
     canaries: tuple[str, ...] = ()
     seen: dict[str, dict[int, View]] = field(default_factory=dict)
 
-    def note(self, target: str, series: int, state: State, at_us: int) -> None:
-        """Take in one observation's availability; one older than the newest is passed over."""
+    def note(self, target: str, series: int, state: State, at_us: int, *, took_us: int = 0) -> None:
+        """Take in one observation's availability; one older than the newest is passed over.
+
+        `took_us`: from its start to its answer. It may have been sent twice, and the way may
+        have been clear for the second only: clear it is from the answer on.
+        """
         views = self.seen.setdefault(target, {})
         before = views.get(series)
         if before is not None and at_us < before.at_us:
             return
         up_us = None if before is None or state is State.UNAVAILABLE else before.up_us
         if up_us is None and state is State.AVAILABLE:
-            up_us = at_us
+            up_us = at_us + took_us
         views[series] = View(state, at_us, up_us)
 
     def shift(self, by_us: int) -> None:
@@ -77,14 +81,17 @@ class Sights:
         """Whether anything of a target was seen working when it was last looked at."""
         return any(v.state is State.AVAILABLE for v in self.seen.get(target, {}).values())
 
-    def look(self, target: str, since_us: int) -> Look:
-        """The way to a target, from what was seen at or after `since_us`."""
+    def look(self, target: str, since_us: int, but: int | None = None) -> Look:
+        """The way to a target, from what was seen at or after `since_us`.
+
+        `but`: the series whose failure is in question; what else answers shows the way.
+        """
         if target in self.canaries:
             return Look(way=Way.CLEAR, at_us=since_us)
         own = self.own(since_us)
         if own.way is Way.BLOCKED:
             return own
-        way = self.reached(target, since_us)
+        way = self._reached(target, since_us, but)
         if way.way is not Way.CLEAR:
             way = self._group(self.parents.get(target, ()), since_us)
         if own.way is Way.UNKNOWN:  # both are asked at once: one round of looks, not two
@@ -97,9 +104,11 @@ class Sights:
         """The agent's own uplink, as its canaries show it; clear where it has none."""
         return replace(self._group(self.canaries, since_us), cause=AGENT)
 
-    def reached(self, target: str, since_us: int) -> Look:
+    def _reached(self, target: str, since_us: int, but: int | None) -> Look:
         """Whether the target itself was seen working: then some way to it is clear."""
-        return _clear(self._fresh(target, since_us)) or Look(way=Way.UNKNOWN)
+        views = self.seen.get(target, {}).items()
+        fresh = [view for number, view in views if number != but and view.at_us >= since_us]
+        return _clear(fresh) or Look(way=Way.UNKNOWN)
 
     def _group(self, members: tuple[str, ...], since_us: int) -> Look:
         if not members:

@@ -83,7 +83,7 @@ class World:
     def _judged(self, target: str, at_ms: int) -> Judged:
         good = self.answers(target, at_ms)
         state = State.AVAILABLE if good else State.UNAVAILABLE
-        self.sights.note(target, 0, state, at_ms * MS)
+        self.sights.note(target, crc32(target.encode()), state, at_ms * MS)
         return Judged(
             subject=Subject(crc32(target.encode()), "base", "answers"),
             target=target,

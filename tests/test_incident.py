@@ -41,7 +41,7 @@ class Town:
 
     def judged(self, target: str, good: bool, at_s: int) -> Judged:
         """One judgement, noted as seen."""
-        self.sights.note(target, 0, UP if good else DOWN, at_s * S)
+        self.sights.note(target, crc32(target.encode()), UP if good else DOWN, at_s * S)
         return Judged(
             subject=Subject(crc32(target.encode()), "base", "answers"),
             target=target,
@@ -98,6 +98,16 @@ def test_one_bad_observation_that_slid_out_is_forgotten() -> None:
         town.look(at_s, web=good)
     ((_, opening),) = town.look(6, web=False).steps
     assert opening.since_us == 4 * S
+
+
+def test_a_target_that_is_well_again_by_the_commit_is_told_all_the_same() -> None:
+    """N of M say so, however many observations one commit takes in."""
+    town = Town(parents={"web": ("core",)})
+    town.look(1, core=True)
+    judged = [town.judged("web", good, at) for at, good in ((2, False), (3, False), (4, True))]
+    judged.append(town.judged("core", True, 4))
+    town.accept(town.book.propose(judged, town.sights, 5 * S))
+    assert town.told == ["web opened"]
 
 
 def test_a_proposal_that_was_not_accepted_changes_nothing() -> None:

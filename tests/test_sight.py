@@ -61,10 +61,28 @@ def test_without_parents_and_canaries_the_way_is_clear() -> None:
 
 
 def test_a_target_that_answers_was_reached() -> None:
-    """Only by an observation that is fresh enough."""
-    seen = sights(("child", UP, 10))
-    assert seen.reached("child", 10).way is Way.CLEAR
-    assert seen.reached("child", 11).way is Way.UNKNOWN
+    """By an observation that is fresh enough, and not by the series in question."""
+    seen = sights(("child/3", UP, 10), ("a", DOWN, 12), ("b", DOWN, 12))
+    assert seen.look("child", 10).way is Way.CLEAR
+    assert seen.look("child", 11).way is Way.BLOCKED
+    assert seen.look("child", 10, but=3).way is Way.BLOCKED
+    assert seen.answers("child")
+    assert not seen.answers("a")
+
+
+def test_a_way_is_clear_since_the_first_answer_after_its_failure() -> None:
+    """From when the answer came; an observation that failed as one breaks nothing."""
+    seen = sights(("a", UP, 10), ("a", DOWN, 20))
+    seen.note("a", 0, UP, 30, took_us=5)
+    seen.note("a", 0, UNSEEN, 40)
+    seen.note("a", 0, UP, 50, took_us=5)
+    look = seen.look("child", 30)
+    assert (look.at_us, look.clear_us) == (50, 35)
+    seen.note("a", 0, DOWN, 45)
+    assert seen.look("child", 30) == look, "older than the newest"
+    seen.shift(-20)
+    look = seen.look("child", 10)
+    assert (look.at_us, look.clear_us) == (30, 15)
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(list(State)), st.integers(0, 20))))

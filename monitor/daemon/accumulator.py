@@ -57,7 +57,8 @@ class Accumulator:
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
             return  # a name without an address of this family: there is nothing to observe
         if item.rules[0] is not None:  # a certificate or a clock says nothing of the way
-            self.sights.note(item.target.key, item.number, judgement.state, at_us)
+            took_us = max(0, outcome.elapsed_us)
+            self.sights.note(item.target.key, item.number, judgement.state, at_us, took_us=took_us)
         if self.count >= MAX_ROWS:
             self.lose("unwritten-observations")
             return
