@@ -11,7 +11,6 @@ import pytest
 from monitor.daemon import accumulator
 from monitor.daemon.service import DEFECT, Daemon
 from monitor.engine.runner import Runner
-from monitor.incident import Confirm
 from monitor.ledger.entry import (
     AgentStopped,
     ClockAnchored,
@@ -22,6 +21,7 @@ from monitor.ledger.entry import (
 )
 from monitor.model import State
 from monitor.store.ledger import Ledger
+from policies.confirm import Confirm
 from tests.daemon.inside import SettableClock, run_inside, until
 from tests.daemon.place import Place
 from tests.daemon.ports import Ports
@@ -154,7 +154,7 @@ def test_a_reload_while_commits_fail_withdraws_exactly_once(
             held.setattr(daemon.committing, "step", lambda: False)
             await until("nothing under way", lambda: daemon.committing.idle)
             ports.shut(0)
-            await until("a confirmed outage", lambda: _bad(daemon, "p0") >= Confirm().open_m)
+            await until("a confirmed outage", lambda: _bad(daemon, "p0") >= Confirm().open.of)
         with _Locked(place):
             await until("a draft with the opening", lambda: _opening_drafted(daemon))
             del place.services["p0"]
