@@ -13,7 +13,8 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.daemon import show
-from monitor.daemon.control import Answer, ControlError
+from monitor.daemon.control import Answer, ControlError, Told
+from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.plan import Item, item_of, rules_of
 from monitor.daemon.reloading import refusal
@@ -56,6 +57,11 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         return await checked(daemon, request, author)
 
     return {"now": now, "incidents": incidents, "latest": latest, "check": check}
+
+
+def told(daemon: "Daemon") -> Mapping[str, Told]:
+    """Every command of the socket that takes its time."""
+    return {"drill": Drills(daemon).answer}
 
 
 def _incidents(url: str, only_open: object, limit: int) -> Incidents:
