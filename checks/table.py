@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from checks import clock, dns, host, http, icmp, tcp, tls
+from checks import clock, dns, host, http, icmp, path, tcp, tls
 from checks.base import CheckKind
 
 KINDS: Mapping[str, CheckKind] = MappingProxyType(
@@ -17,6 +17,7 @@ KINDS: Mapping[str, CheckKind] = MappingProxyType(
             tls.KIND,
             clock.KIND,
             host.KIND,
+            path.KIND,
         )
     }
 )

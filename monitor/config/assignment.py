@@ -11,7 +11,7 @@ from checks.scope import RangeScope
 from checks.table import KINDS
 from monitor.config.configuration import AGENT
 from monitor.config.inventory import Inventory, Item, parents_of
-from monitor.config.looks import asked_look, default_looks, hosts
+from monitor.config.looks import asked_looks, default_looks, hosts
 from monitor.config.problem import Place, Problem, problem, shown
 from monitor.config.schema import AgentEntry, Entry, LinkEntry, ProbedEntry, ZoneEntry
 from monitor.config.settings import CheckTables, Table, read_tables, settle
@@ -118,7 +118,7 @@ class Assigning:
         before = len(self.assignments)
         for check in wanted:
             if check not in tables.off:
-                urls = looks.get(check) or (asked_look(entry, check, tables.tables[check]),)
+                urls = looks.get(check) or asked_looks(entry, check, tables.tables[check])
                 self._assign(item.key, check, urls, tables, item.place(), enabled=enabled)
         probed = item.section not in ("sites", "zones")
         if enabled and probed and len(self.assignments) == before:

@@ -1,0 +1,291 @@
+"""path: through which routers do packets reach an address, and how large may they be?"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult
+
+from checks.address import ascii_host, families_of
+from checks.base import Assignment, CheckKind, Evidence, Net, Prober, Settings
+from checks.datagram import Endpoint
+from checks.hops.answer import plain
+from checks.hops.binding import LeavingError
+from checks.hops.datagram_flow import DatagramFlow
+from checks.hops.flow import Asker, Desk, Route
+from checks.hops.opening import Flow, host_refusal, leaving_fault, open_flow
+from checks.hops.path_mtu import SMALLEST, MtuSearch
+from checks.hops.turns import Turns
+from checks.hops.walk import FULL, Walk
+from checks.path_evidence import PathEvidence, PathSettings
+from checks.path_memory import PathMemory
+from checks.poller import Poller
+from checks.reach import reached
+from checks.task_prober import TaskProber
+from monitor.model import Family, Fault, FaultKind
+
+_AT_ONCE: Final = 3
+_SPACING_S: Final = 1.0
+"""Flows beyond the first three begin a second apart: Linux gives one address six ICMP errors at
+once and then one a second (icmp_ratelimit), and a hop that all flows share answers them all."""
+_MTU_PORT: Final = 33_434
+_ORDER: Final = ("loop", "unreachable", "beyond", "silent", "timeout")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Attempt:
+    """One probe under way."""
+
+    desk: Desk
+    settings: PathSettings
+    where: Endpoint
+    until: float
+    """When the loop's clock says that the time is over."""
+    stack: ExitStack
+
+    async def observe(self, memory: PathMemory, series: tuple[str, Family]) -> Evidence | Fault:
+        """Walk all flows, then look for the path MTU."""
+        flows: list[Flow] = []
+        ports: list[int] = []
+        for number in range(self.settings.flows):
+            route = Route(address=self.where.address, port=self.where.port)
+            flow, port = open_flow(self.desk, self.settings.protocol, route, number)
+            self.stack.callback(flow.close)
+            flows.append(flow)
+            ports.append(port)
+        walks = [self._walk(flow) for flow in flows]
+        fault = await self._walked(walks)
+        if fault is not None:
+            return fault
+        search = await self._mtu(flows[0], walks[0]) if self.settings.mtu else None
+        if isinstance(search, Fault):
+            return search
+        evidence = evidence_of(plain(self.where.address), walks, tuple(ports), search)
+        return memory.compared(series, evidence)
+
+    def _walk(self, asker: Asker) -> Walk:
+        settings = self.settings
+        return Walk(
+            asker=asker,
+            max_hops=settings.max_hops,
+            tries=settings.tries,
+            wait_us=settings.wait,
+        )
+
+    async def _walked(self, walks: list[Walk]) -> Fault | None:
+        """All of them, as far as the time allows; a fault of one is the fault of the probe."""
+
+        async def one(number: int, walk: Walk) -> Fault | None:
+            await asyncio.sleep(max(0, number - _AT_ONCE + 1) * _SPACING_S)
+            return await walk.go()
+
+        tasks = [asyncio.ensure_future(one(*item)) for item in enumerate(walks)]
+        try:
+            async with asyncio.timeout_at(self.until):
+                faults = await asyncio.gather(*tasks)
+        except TimeoutError:
+            return None
+        finally:
+            for task in tasks:
+                task.cancel()
+        return next((fault for fault in faults if fault is not None), None)
+
+    async def _mtu(self, flow: Flow, walk: Walk) -> MtuSearch | Fault:
+        """By UDP, which measures the way there alone; else by echo, which measures both ways."""
+        search = self._search(flow)
+        try:
+            async with asyncio.timeout_at(self.until):
+                asker = await self._sounder(flow, walk)
+                if isinstance(asker, Fault):
+                    return asker
+                if asker is None:
+                    search.outcome = "unanswered"
+                    return search
+                search.asker = asker
+                return await search.go() or search
+        except TimeoutError:
+            return search
+
+    def _search(self, asker: Asker) -> MtuSearch:
+        return MtuSearch(
+            asker=asker,
+            version=6 if ":" in self.where.address else 4,
+            tries=self.settings.tries,
+            wait_us=self.settings.wait,
+        )
+
+    async def _sounder(self, flow: Flow, walk: Walk) -> Asker | Fault | None:
+        """What the destination answers; None: nothing that can be of any size."""
+        by_udp = isinstance(flow, DatagramFlow)
+        if by_udp and walk.end == "arrived":
+            return flow
+        for echo in (True,) if by_udp else (False, True):
+            route = Route(address=self.where.address, port=_MTU_PORT)
+            try:
+                other = DatagramFlow(self.desk, route, echo=echo)
+            except (OSError, LeavingError):
+                continue  # no ping sockets for us: then the path MTU stays undefined
+            self.stack.callback(other.close)
+            if await self._answers(other):
+                return other
+        return None
+
+    async def _answers(self, asker: Asker) -> bool:
+        """Whether the destination answers the smallest packets that the search uses."""
+        smallest = SMALLEST[6 if ":" in self.where.address else 4]
+        for _ in range(self.settings.tries):
+            answer = await asker.ask(FULL, self.settings.wait, smallest)
+            if answer is not None:
+                return not isinstance(answer, Fault) and answer.kind == "arrived"
+        return False
+
+
+def evidence_of(
+    address: str, walks: list[Walk], ports: tuple[int, ...], search: MtuSearch | None
+) -> PathEvidence:
+    """What the walks and the search found."""
+    ends = tuple(walk.end for walk in walks)
+    delays = [walk.delay_us for walk in walks if walk.delay_us is not None]
+    refused = next((walk for walk in walks if walk.end == "unreachable"), None)
+    return PathEvidence(
+        delay_us=min(delays, default=None),
+        delays_us=tuple(delay for walk in walks for delay in walk.delays_us()),
+        changed=None,
+        outcome=outcome_of(ends),
+        reason=refused.word if refused else None,
+        unreachable_by=(refused.by or None) if refused else None,
+        address=address,
+        ends=ends,
+        paths=tuple(walk.addresses() for walk in walks),
+        source_ports=ports,
+        mtu=search.mtu if search else None,
+        mtu_by=search.by if search else None,
+        mtu_hole=search.hole if search else None,
+        mtu_outcome=search.outcome if search else None,
+    )
+
+
+def outcome_of(ends: tuple[str, ...]) -> str:
+    """One word for all flows; one that was not walked to its end contradicts no other."""
+    if "arrived" in ends:
+        return "reached" if set(ends) <= {"arrived", "timeout"} else "partial"
+    return next(word for word in _ORDER if word in ends)
+
+
+class PathProbe:
+    """Takes the probes to one address in turn, and remembers what each series saw."""
+
+    def __init__(self, net: Net) -> None:
+        self.desk = Desk(net=net, poller=Poller(net.boottime_ns))
+        self._turns = Turns()
+        self._memory = PathMemory()
+
+    async def measure(self, net: Net, assignment: Assignment) -> Evidence | Fault:
+        """See `checks.task_prober.Measure`."""
+        settings = assignment.settings
+        assert isinstance(settings, PathSettings)
+        until = asyncio.get_running_loop().time() + settings.timeout / 1e6
+        server = Endpoint(ascii_host(settings.address), settings.port)
+        try:
+            async with asyncio.timeout_at(until):
+                where = await reached(net, server, assignment.family)
+        except TimeoutError:
+            return _RESOLVER
+        if where is None:
+            return nameless()
+        refusal = where if isinstance(where, Fault) else host_refusal(where.address)
+        if refusal is not None or isinstance(where, Fault):
+            return refusal or _RESOLVER
+        return await self._in_turn(assignment, settings, where, until)
+
+    async def _in_turn(
+        self, assignment: Assignment, settings: PathSettings, where: Endpoint, until: float
+    ) -> Evidence | Fault:
+        turn = self._turns.of(where.address)
+        try:
+            async with asyncio.timeout_at(until):
+                await turn.acquire()
+        except TimeoutError:
+            message = "another probe of this address took all the time: probe it less often"
+            return Fault(kind=FaultKind.OVERLOAD, message=message)
+        try:
+            with ExitStack() as stack:
+                attempt = _Attempt(
+                    desk=self.desk, settings=settings, where=where, until=until, stack=stack
+                )
+                return await attempt.observe(self._memory, (assignment.target, assignment.family))
+        except (OSError, LeavingError) as error:
+            return leaving_fault(error)
+        finally:
+            turn.release()
+
+
+_RESOLVER = Fault(kind=FaultKind.RESOLVER, message="no answer from the resolvers in time")
+
+
+def nameless() -> PathEvidence:
+    """There is no way to a name that has no address."""
+    return PathEvidence(
+        delay_us=None,
+        delays_us=(),
+        changed=None,
+        outcome="dns",
+        reason="no such name",
+        unreachable_by=None,
+        address=None,
+        ends=(),
+        paths=(),
+        source_ports=(),
+        mtu=None,
+        mtu_by=None,
+        mtu_hole=None,
+        mtu_outcome=None,
+    )
+
+
+class PathProber(TaskProber):
+    """Counts what came in place of answers, beside the faults."""
+
+    def __init__(self, net: Net) -> None:
+        self._probe = PathProbe(net)
+        super().__init__(net, self._probe.measure)
+
+    def counters(self) -> Mapping[str, int]:
+        """faults, defects; see also `hops.flow.Desk`."""
+        return {**super().counters(), **self._probe.desk.counts}
+
+    async def close(self) -> None:
+        """Cancel what is under way and leave the loop."""
+        await super().close()
+        self._probe.desk.poller.close()
+
+
+def prober(net: Net) -> Prober:
+    """A prober of this check."""
+    return PathProber(net)
+
+
+def from_url(url: SplitResult) -> PathSettings:
+    """Settings of `path://host`, or `path://host:port` for another UDP port."""
+    if url.hostname is None or url.path not in ("", "/") or url.query:
+        raise ValueError("write path://host or path://host:port")
+    if url.port is None:
+        return PathSettings(address=url.hostname)
+    return PathSettings(address=url.hostname, port=url.port)
+
+
+def families(settings: Settings) -> tuple[Family, ...]:
+    """A literal's own family, both of a name."""
+    assert isinstance(settings, PathSettings)
+    return families_of(settings.address)
+
+
+KIND = CheckKind(
+    name="path",
+    settings=PathSettings,
+    evidence=PathEvidence,
+    prober=prober,
+    from_url=from_url,
+    families=families,
+)
