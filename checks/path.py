@@ -1,29 +1,25 @@
 """path: through which routers do packets reach an address, and how large may they be?"""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult
 
-from checks.address import ascii_host, families_of
+from checks.address import families_of
 from checks.base import Assignment, CheckKind, Evidence, Net, Prober, Settings
 from checks.datagram import Endpoint
 from checks.hops.answer import plain
 from checks.hops.binding import LeavingError
 from checks.hops.datagram_flow import DatagramFlow
 from checks.hops.flow import Asker, Desk, Route
-from checks.hops.opening import Flow, host_refusal, leaving_fault, open_flow
+from checks.hops.opening import Flow, open_flow
 from checks.hops.path_mtu import SMALLEST, MtuSearch
-from checks.hops.turns import Turns
+from checks.hops.prober import HopsProber
 from checks.hops.walk import FULL, Walk
 from checks.path_evidence import PathEvidence, PathSettings
 from checks.path_memory import PathMemory
-from checks.poller import Poller
-from checks.reach import reached
-from checks.task_prober import TaskProber
-from monitor.model import Family, Fault, FaultKind
+from monitor.model import Family, Fault
 
 _AT_ONCE: Final = 3
 _SPACING_S: Final = 1.0
@@ -174,54 +170,23 @@ def outcome_of(ends: tuple[str, ...]) -> str:
 
 
 class PathProbe:
-    """Takes the probes to one address in turn, and remembers what each series saw."""
+    """Walks, and remembers what each series saw."""
 
-    def __init__(self, net: Net) -> None:
-        self.desk = Desk(net=net, poller=Poller(net.boottime_ns))
-        self._turns = Turns()
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._memory = PathMemory()
 
-    async def measure(self, net: Net, assignment: Assignment) -> Evidence | Fault:
-        """See `checks.task_prober.Measure`."""
+    async def observe(
+        self, assignment: Assignment, where: Endpoint, until: float
+    ) -> Evidence | Fault:
+        """See `checks.hops.prober.Observe`."""
         settings = assignment.settings
         assert isinstance(settings, PathSettings)
-        until = asyncio.get_running_loop().time() + settings.timeout / 1e6
-        server = Endpoint(ascii_host(settings.address), settings.port)
-        try:
-            async with asyncio.timeout_at(until):
-                where = await reached(net, server, assignment.family)
-        except TimeoutError:
-            return _RESOLVER
-        if where is None:
-            return nameless()
-        refusal = where if isinstance(where, Fault) else host_refusal(where.address)
-        if refusal is not None or isinstance(where, Fault):
-            return refusal or _RESOLVER
-        return await self._in_turn(assignment, settings, where, until)
-
-    async def _in_turn(
-        self, assignment: Assignment, settings: PathSettings, where: Endpoint, until: float
-    ) -> Evidence | Fault:
-        turn = self._turns.of(where.address)
-        try:
-            async with asyncio.timeout_at(until):
-                await turn.acquire()
-        except TimeoutError:
-            message = "another probe of this address took all the time: probe it less often"
-            return Fault(kind=FaultKind.OVERLOAD, message=message)
-        try:
-            with ExitStack() as stack:
-                attempt = _Attempt(
-                    desk=self.desk, settings=settings, where=where, until=until, stack=stack
-                )
-                return await attempt.observe(self._memory, (assignment.target, assignment.family))
-        except (OSError, LeavingError) as error:
-            return leaving_fault(error)
-        finally:
-            turn.release()
-
-
-_RESOLVER = Fault(kind=FaultKind.RESOLVER, message="no answer from the resolvers in time")
+        with ExitStack() as stack:
+            attempt = _Attempt(
+                desk=self._desk, settings=settings, where=where, until=until, stack=stack
+            )
+            return await attempt.observe(self._memory, (assignment.target, assignment.family))
 
 
 def nameless() -> PathEvidence:
@@ -244,26 +209,16 @@ def nameless() -> PathEvidence:
     )
 
 
-class PathProber(TaskProber):
-    """Counts what came in place of answers, beside the faults."""
-
-    def __init__(self, net: Net) -> None:
-        self._probe = PathProbe(net)
-        super().__init__(net, self._probe.measure)
-
-    def counters(self) -> Mapping[str, int]:
-        """faults, defects; see also `hops.flow.Desk`."""
-        return {**super().counters(), **self._probe.desk.counts}
-
-    async def close(self) -> None:
-        """Cancel what is under way and leave the loop."""
-        await super().close()
-        self._probe.desk.poller.close()
+def where(assignment: Assignment) -> Endpoint:
+    """What the settings name."""
+    settings = assignment.settings
+    assert isinstance(settings, PathSettings)
+    return Endpoint(settings.address, settings.port)
 
 
 def prober(net: Net) -> Prober:
     """A prober of this check."""
-    return PathProber(net)
+    return HopsProber(net, where, lambda desk: PathProbe(desk).observe, nameless)
 
 
 def from_url(url: SplitResult) -> PathSettings:

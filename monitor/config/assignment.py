@@ -26,7 +26,7 @@ _KINDS = {
     "services": Kind.SERVICE,
     "canaries": Kind.CANARY,
 }
-AGENT_CHECKS = ("host", "clock")
+AGENT_CHECKS = ("host", "clock", "egress")
 AGENT_KIND = next((kind for kind in Kind if kind.value == AGENT), Kind.SERVICE)
 """A kind of its own where the model has one; else told from services by its role."""
 
@@ -147,6 +147,8 @@ class Assigning:
         *,
         enabled: bool,
     ) -> None:
+        if check in tables.refused:
+            return
         own = tables.tables.get(check, {})
         if own:
             place = tables.tree.of_key(tables.place_of(check))
