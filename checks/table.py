@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from checks import clock, dns, egress, host, http, icmp, path, tcp, tls
+from checks import clock, dns, egress, host, http, icmp, path, tcp, throughput, tls
 from checks.base import CheckKind
 
 KINDS: Mapping[str, CheckKind] = MappingProxyType(
@@ -19,6 +19,7 @@ KINDS: Mapping[str, CheckKind] = MappingProxyType(
             host.KIND,
             path.KIND,
             egress.KIND,
+            throughput.KIND,
         )
     }
 )
