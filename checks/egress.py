@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -32,6 +33,11 @@ _NO_WAY = frozenset(
 _OUTCOMES: Mapping[FaultKind, str] = {
     FaultKind.LOCAL_NETWORK: "no-route",
     FaultKind.PERMISSION: "permission",
+}
+_FAULTS: Mapping[str, FaultKind] = {
+    "permission": FaultKind.PERMISSION,
+    "resource": FaultKind.LOCAL_RESOURCE,
+    "timeout": FaultKind.OVERLOAD,
 }
 
 
@@ -63,15 +69,13 @@ class _Attempt:
         route = Route(address=self.where.address, port=self.where.port, binding=binding)
         try:
             flow, _ = open_flow(self.desk, self.settings.protocol, route, _FIRST_FLOW + number)
+            with closing(flow):
+                first, last = await self._asked(flow, 1), await self._asked(flow, FULL)
+                return replace(left(first, last), source=flow.own)
         except LeavingError as error:
             return refused(error)
         except OSError as error:
             return of_fault(leaving_fault(error))
-        try:
-            first, last = await self._asked(flow, 1), await self._asked(flow, FULL)
-            return replace(left(first, last), source=flow.own)
-        finally:
-            flow.close()
 
     async def _asked(self, asker: Asker, hops: int) -> Answer | Fault | None:
         for _ in range(self.settings.tries):
@@ -176,8 +180,9 @@ def evidence_of(
     """What all ways showed; a fault when no uplink could be measured."""
     if all(way.outcome in UNMEASURED for way in ways.values()):
         first = next(iter(ways.values()))
-        kind = FaultKind.PERMISSION if first.outcome == "permission" else FaultKind.LOCAL_RESOURCE
-        return Fault(kind=kind, message=f"no uplink could be measured: {first.reason}")
+        return Fault(
+            kind=_FAULTS[first.outcome], message=f"no uplink could be measured: {first.reason}"
+        )
     return EgressEvidence(
         delays_us=tuple(way.delay_us for way in ways.values()),
         address=address,

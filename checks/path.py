@@ -114,7 +114,7 @@ class _Attempt:
     async def _sounder(self, flow: Flow, walk: Walk) -> Asker | Fault | None:
         """What the destination answers; None: nothing that can be of any size."""
         by_udp = isinstance(flow, DatagramFlow)
-        if by_udp and walk.end == "arrived":
+        if by_udp and walk.outcome == "arrived":
             return flow
         for echo in (True,) if by_udp else (False, True):
             route = Route(address=self.where.address, port=_MTU_PORT)
@@ -141,9 +141,9 @@ def evidence_of(
     address: str, walks: list[Walk], ports: tuple[int, ...], search: MtuSearch | None
 ) -> PathEvidence:
     """What the walks and the search found."""
-    ends = tuple(walk.end for walk in walks)
+    ends = tuple(walk.outcome for walk in walks)
     delays = [walk.delay_us for walk in walks if walk.delay_us is not None]
-    refused = next((walk for walk in walks if walk.end == "unreachable"), None)
+    refused = next((walk for walk in walks if walk.outcome == "unreachable"), None)
     return PathEvidence(
         delay_us=min(delays, default=None),
         delays_us=tuple(delay for walk in walks for delay in walk.delays_us()),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
+from itertools import combinations
 from typing import ClassVar, Literal
 
 from checks.address import ascii_host, checked_port
@@ -154,32 +155,37 @@ def routers_of(paths: Paths, destination: str) -> tuple[str, ...]:
 
 
 def distance(paths: Paths, destination: str) -> int | None:
-    """Hops to the destination on the first flow that met it; None when none did."""
-    return next((len(path) for path in paths if path and path[-1] == destination), None)
+    """Hops to the destination, on the first flow that shows them; None when none does."""
+    return next((len(path) for path in paths if is_measured(path, destination)), None)
+
+
+def is_measured(path: tuple[str, ...], destination: str) -> bool:
+    """Whether it shows how far the destination is.
+
+    Behind a silent hop it may have been there already, and kept silent itself.
+    """
+    return bool(path) and path[-1] == destination and (len(path) == 1 or path[-2] != "")
 
 
 def differ(one: tuple[str, ...], two: tuple[str, ...], destination: str) -> bool:
     """Whether two ways are known to be different: a silent hop may be any router."""
     if any(a != b for a, b in zip(one, two, strict=False) if a and b):
         return True
-    met = [path for path in (one, two) if path and path[-1] == destination]
-    # The longer one goes on where the other has already arrived.
-    return len(met) == 2 and len(one) != len(two)
+    measured = is_measured(one, destination) and is_measured(two, destination)
+    return measured and len(one) != len(two)
 
 
 def is_balanced(paths: Paths, destination: str) -> bool | None:
-    """Whether flows go different ways; None with a single flow, which cannot show it."""
+    """Whether flows were seen to go different ways; None with one, which cannot show it."""
     if len(paths) < 2:
         return None
-    first, *others = paths
-    return any(
-        differ(one, two, destination)
-        for place, one in enumerate((first, *others))
-        for two in paths[place + 1 :]
-    )
+    return any(differ(one, two, destination) for one, two in combinations(paths, 2))
 
 
-def learned(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
-    """The same way with what was known of its hops before; `now` where the two differ."""
+def learned(before: tuple[str, ...], now: tuple[str, ...], destination: str) -> tuple[str, ...]:
+    """Two ways that do not differ as one: what is known of either, up to the destination."""
     filled = [new or old for new, old in zip(now, before, strict=False)]
-    return (*filled, *now[len(filled) :], *before[len(now) :])
+    merged = (*filled, *now[len(filled) :], *before[len(now) :])
+    if destination not in merged:
+        return merged
+    return merged[: merged.index(destination) + 1]

@@ -47,7 +47,7 @@ class PathMemory:
         pairs = list(zip(known.paths, evidence.paths, strict=True))
         changes = [differ(old, new, evidence.address or "") for old, new in pairs]
         merged = tuple(
-            new if change else learned(old, new)
+            new if change else learned(old, new, evidence.address or "")
             for change, (old, new) in zip(changes, pairs, strict=True)
         )
         self._keep(series, replace(seen, paths=merged))

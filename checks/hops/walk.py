@@ -68,6 +68,11 @@ class Walk:
         self.end = self._end_of_bound()
         return None
 
+    @property
+    def outcome(self) -> End:
+        """The end; a walk that was cut short has arrived if the destination answered already."""
+        return "arrived" if self.end == "timeout" and self._answers else self.end
+
     def addresses(self) -> tuple[str, ...]:
         """The hops in order of distance, the destination last where it was met."""
         known = [hop.address for hop in self._known()]

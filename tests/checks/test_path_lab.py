@@ -95,8 +95,8 @@ def test_every_router_shows_in_its_order(
 def test_an_open_tcp_port_is_reached(line: Routers) -> None:
     """A port that accepts ends the way, time after time: no connection stays behind."""
     server = (
-        "import socket; s = socket.create_server(('', 80)); print('up', flush=True)\n"
-        "while True: s.accept()[0].close()"
+        "import socket; s = socket.create_server(('', 80)); print('up', flush=True); kept = []\n"
+        "while True: kept.append(s.accept())"
     )
     started = line["far"].start("python3", "-c", server, stdout=-1)
     assert started.stdout is not None
@@ -174,12 +174,13 @@ def test_a_destination_that_says_nothing(line: Routers) -> None:
 
 
 def test_only_the_destination_answers(line: Routers) -> None:
-    """Behind more silent routers than the gap the destination is still found, at its distance."""
+    """Behind silent routers the destination is still found, and its distance left open."""
     for router in ("r1", "r2", "r3", "r4"):
         line.silence(router)
     facts = walk(line, wish(far(line, v6=False), flows=1, tries=1)).facts()
     assert facts["hops"] == ["", "", "", "", far(line, v6=False)]
-    assert (facts["outcome"], facts["hop_count"], facts["routers"]) == ("reached", 5, [])
+    assert (facts["outcome"], facts["routers"]) == ("reached", [])
+    assert "hop_count" not in facts
 
 
 @BOTH
@@ -196,7 +197,7 @@ def test_a_router_that_refuses(
 ) -> None:
     """Who refuses says so and why; a black hole says nothing, and only what is before it shows."""
     line.route("r3", "2001:db8:c:5::/64" if v6 else "198.18.4.0/24", kind)
-    facts = walk(line, wish(far(line, v6=v6), flows=1, tries=1)).facts()
+    facts = walk(line, wish(far(line, v6=v6), flows=1, tries=1, max_hops=4)).facts()
     known = way(line, v6=v6)[: 3 if outcome == "unreachable" else 2]
     assert (facts["outcome"], facts["hops"], facts["reached"]) == (outcome, known, False)
     if outcome == "unreachable":
@@ -275,8 +276,8 @@ def test_loss_makes_hops_silent_and_never_others(line: Routers) -> None:
     line.filter("r1", "ip daddr 198.18.4.0/24 numgen random mod 3 0 drop", hook="forward")
     seen = walk(line, wish(far(line, v6=False), tries=4))
     for one in seen.paths:
-        for known, true in zip(one, way(line, v6=False), strict=False):
-            assert known in ("", true)
+        met = zip(one, [*way(line, v6=False), *[far(line, v6=False)] * 30], strict=False)
+        assert all(known in ("", true) for known, true in met)
     assert seen.facts()["balanced"] is False
 
 
@@ -307,18 +308,21 @@ def test_an_mtu_hole_is_told(line: Routers) -> None:
     assert (facts["mtu"], facts["mtu_outcome"], facts["mtu_hole"]) == (1_300, "hole", True)
 
 
-def test_the_path_mtu_by_echo(line: Routers) -> None:
+@BOTH
+def test_the_path_mtu_by_echo(line: Routers, v6: bool) -> None:
     """A destination that sends no ICMP errors but answers echo requests still gives the MTU."""
     line.set_mtu("r3", "r4", 1_300)
-    line.filter("far", "icmp type destination-unreachable drop")
-    facts = walk(line, wish(far(line, v6=False), flows=1, tries=1, mtu=True)).facts()
+    line.filter(
+        "far", "icmp type destination-unreachable drop", "icmpv6 type destination-unreachable drop"
+    )
+    facts = walk(line, wish(far(line, v6=v6), flows=1, tries=1, max_hops=5, mtu=True)).facts()
     assert (facts["outcome"], facts["mtu"], facts["mtu_outcome"]) == ("silent", 1_300, "found")
 
 
 def test_without_any_answer_the_mtu_is_undefined(line: Routers) -> None:
     """A destination that answers nothing has no MTU and no hole."""
     line.filter("far", "drop", hook="input")
-    facts = walk(line, wish(far(line, v6=False), flows=1, tries=1, mtu=True)).facts()
+    facts = walk(line, wish(far(line, v6=False), flows=1, max_hops=5, mtu=True)).facts()
     assert facts["mtu_outcome"] == "unanswered"
     assert not {"mtu", "mtu_hole"} & set(facts)
 

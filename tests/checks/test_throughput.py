@@ -67,10 +67,10 @@ def test_the_time_ends_a_slow_download_and_its_rate_is_known() -> None:
     """What came within the time is a measurement; silence before any content is none."""
 
     async def scenario() -> None:
-        slow = await download(dripping(HEAD + b"\r\n", b"x" * 1_000), timeout=1_000_000)
+        slow = await download(dripping(HEAD + b"\r\n", b"x" * 1_000), timeout=600_000)
         assert (slow["outcome"], slow["capped"]) == ("timeout", True)
-        assert slow["elapsed_ms"] >= 900
-        assert 0 < slow["bits_per_second"] <= slow["bytes"] * 8 / 0.9
+        assert slow["elapsed_ms"] >= 500
+        assert 0 < slow["bits_per_second"] <= slow["bytes"] * 8 / 0.5
         none = await download(silent(), timeout=SHORT)
         assert none["outcome"] == "timeout"
         assert not {"bytes", "bits_per_second", "elapsed_ms", "capped"} & set(none)
@@ -110,7 +110,7 @@ def test_an_empty_page_has_no_rate() -> None:
 
 
 def test_downloads_wait_for_each_other() -> None:
-    """Of three that begin together, the server never sees two at once."""
+    """Of two batches that begin together, the server never sees two downloads at once."""
     at_once, most = 0, 0
 
     async def counted(writer: asyncio.StreamWriter) -> None:
@@ -124,9 +124,10 @@ def test_downloads_wait_for_each_other() -> None:
         async with WebServer({"/": counted}) as server:
             prober = throughput.KIND.prober(net_of())
             one = assignment(throughput.KIND, wish(server), Family.IPV4)
-            outcomes = await gather(prober, [one, one, one])
+            batches = await asyncio.gather(*(gather(prober, [one, one]) for _ in range(2)))
             await prober.close()
-        assert [facts(outcome)["outcome"] for outcome in outcomes] == ["ok"] * 3
+        told = [facts(outcome)["outcome"] for batch in batches for outcome in batch]
+        assert told == ["ok"] * 4
 
     run(scenario)
     assert most == 1

@@ -30,12 +30,12 @@ _SYSCTLS = {
     "net.ipv6.icmp.ratelimit": "0",
     "net.ipv4.icmp_msgs_per_sec": "100000",
     "net.ipv4.icmp_msgs_burst": "10000",
-    # By addresses, protocol and ports as they are read from the packet. Policy 1 would take the
+    # By addresses, protocol, ports and flow label as the packet has them. Policy 1 would take the
     # hash that a veth hands on from the sender's socket, and no cable carries that.
     "net.ipv4.fib_multipath_hash_policy": "3",
     "net.ipv6.fib_multipath_hash_policy": "3",
     "net.ipv4.fib_multipath_hash_fields": "55",
-    "net.ipv6.fib_multipath_hash_fields": "55",
+    "net.ipv6.fib_multipath_hash_fields": "63",
     "net.ipv4.ping_group_range": "0 2147483647",
 }
 
