@@ -271,6 +271,17 @@ def test_answers_may_come_back_another_way(diamond: Routers) -> None:
     assert (facts["outcome"], facts["hop_count"]) == ("reached", 5)
 
 
+def test_routers_that_answer_once_a_second_are_not_run_dry(line: Routers) -> None:
+    """With Linux's own limits on ICMP errors four flows and the path MTU are complete."""
+    for name in line.names:
+        for key, value in (("ratelimit", "1000"), ("msgs_per_sec", "1000"), ("msgs_burst", "50")):
+            line[name].sysctl(f"net.ipv4.icmp_{key}", value)
+    line.set_mtu("r3", "r4", 1_300)
+    seen = walk(line, wish(far(line, v6=False), flows=4, wait=1_000_000, mtu=True))
+    assert seen.paths == (tuple(way(line, v6=False)),) * 4
+    assert seen.mtu == 1_300
+
+
 def test_loss_makes_hops_silent_and_never_others(line: Routers) -> None:
     """With a third of the packets lost every hop is the true one, or silent."""
     line.filter("r1", "ip daddr 198.18.4.0/24 numgen random mod 3 0 drop", hook="forward")
