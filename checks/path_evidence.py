@@ -156,23 +156,34 @@ def routers_of(paths: Paths, destination: str) -> tuple[str, ...]:
 
 def distance(paths: Paths, destination: str) -> int | None:
     """Hops to the destination, on the first flow that shows them; None when none does."""
-    return next((len(path) for path in paths if is_measured(path, destination)), None)
+    for path in paths:
+        least, most = distances(path, destination)
+        if least == most:
+            return least
+    return None
 
 
-def is_measured(path: tuple[str, ...], destination: str) -> bool:
-    """Whether it shows how far the destination is.
+def distances(path: tuple[str, ...], destination: str) -> tuple[int, int | None]:
+    """The least and the greatest distance of the destination that a way leaves possible.
 
-    Behind a silent hop it may have been there already, and kept silent itself.
+    It lies behind every router; where it was met behind a silent hop it may have been there
+    already, silent itself. None: it was not met.
     """
-    return bool(path) and path[-1] == destination and (len(path) == 1 or path[-2] != "")
+    routers = [place for place, one in enumerate(path, 1) if one not in ("", destination)]
+    met = bool(path) and path[-1] == destination
+    return (routers[-1] if routers else 0) + 1, len(path) if met else None
 
 
 def differ(one: tuple[str, ...], two: tuple[str, ...], destination: str) -> bool:
     """Whether two ways are known to be different: a silent hop may be any router."""
     if any(a != b for a, b in zip(one, two, strict=False) if a and b):
         return True
-    measured = is_measured(one, destination) and is_measured(two, destination)
-    return measured and len(one) != len(two)
+    (least_one, most_one), (least_two, most_two) = (
+        distances(path, destination) for path in (one, two)
+    )
+    return (most_one is not None and most_one < least_two) or (
+        most_two is not None and most_two < least_one
+    )
 
 
 def is_balanced(paths: Paths, destination: str) -> bool | None:

@@ -81,6 +81,8 @@ def test_routers_are_what_answered(paths: Paths) -> None:
         ((R1, THERE), (R1, "", THERE), False),
         (("", THERE), ("", "", THERE), False),
         ((THERE,), (R1, THERE), True),
+        (("", THERE), (R1, "", R2, THERE), True),
+        (("", THERE), (R1, "", R2), True),
         ((), (R1, R2), False),
     ],
 )
