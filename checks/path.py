@@ -54,7 +54,7 @@ class _Attempt:
         fault = await self._walked(walks)
         if fault is not None:
             return fault
-        search = await self._mtu(flows[0], walks[0]) if self.settings.mtu else None
+        search = await self._mtu(*_best(flows, walks)) if self.settings.mtu else None
         if isinstance(search, Fault):
             return search
         evidence = evidence_of(plain(self.where.address), walks, tuple(ports), search)
@@ -79,12 +79,13 @@ class _Attempt:
         tasks = [asyncio.ensure_future(one(*item)) for item in enumerate(walks)]
         try:
             async with asyncio.timeout_at(self.until):
-                faults = await asyncio.gather(*tasks)
+                await asyncio.gather(*tasks)
         except TimeoutError:
-            return None
+            pass  # what was walked counts
         finally:
             for task in tasks:
                 task.cancel()
+        faults = [task.result() for task in tasks if not task.cancelled()]
         return next((fault for fault in faults if fault is not None), None)
 
     async def _mtu(self, flow: Flow, walk: Walk) -> MtuSearch | Fault:
@@ -135,6 +136,12 @@ class _Attempt:
             if answer is not None:
                 return not isinstance(answer, Fault) and answer.kind == "arrived"
         return False
+
+
+def _best(flows: list[Flow], walks: list[Walk]) -> tuple[Flow, Walk]:
+    """A flow that arrives, for it can be measured; else the first."""
+    pairs = list(zip(flows, walks, strict=True))
+    return next((pair for pair in pairs if pair[1].outcome == "arrived"), pairs[0])
 
 
 def evidence_of(

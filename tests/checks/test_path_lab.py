@@ -127,6 +127,21 @@ def test_flows_show_both_ways_and_keep_theirs(
     assert set(facts["routers"]) >= {one[1] for one in first.paths}  # type: ignore[arg-type]
 
 
+def test_a_dead_branch_shows_as_partial(diamond: Routers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When one of two balanced ways swallows everything, only the flows on it are lost."""
+    monkeypatch.setattr(path, "_SPACING_S", 0.0)
+    address = far(diamond, v6=False, last="r5")
+    whole = walk(diamond, wish(address, flows=12))
+    dead = diamond.v4("r2", "r1")
+    diamond.filter("r2", f"ip daddr {address} drop", hook="forward")
+    settings = wish(address, flows=12, max_hops=5, tries=1, mtu=True)
+    facts = walk(diamond, settings).facts()
+    lost = sum(dead in one for one in whole.paths)
+    assert (facts["outcome"], facts["reached"]) == ("partial", True)
+    assert facts["reached_flows"] == 12 - lost
+    assert facts["mtu"] == 1_500
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_traceroute_sees_the_same(diamond: Routers, number: int) -> None:
     """Debian's traceroute with the ports of a flow names the very hops of that flow."""
