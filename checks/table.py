@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from checks import clock, dns, host, http, icmp, redundancy, tcp, tls
+from checks import clock, dns, egress, host, http, icmp, path, redundancy, tcp, throughput, tls
 from checks.base import CheckKind
 
 KINDS: Mapping[str, CheckKind] = MappingProxyType(
@@ -17,6 +17,9 @@ KINDS: Mapping[str, CheckKind] = MappingProxyType(
             tls.KIND,
             clock.KIND,
             host.KIND,
+            path.KIND,
+            egress.KIND,
+            throughput.KIND,
             redundancy.KIND,
         )
     }

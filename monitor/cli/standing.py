@@ -72,7 +72,7 @@ def _rfc3339(at_us: int) -> str:
 def _offline(configuration: "Configuration") -> dict[str, Any]:
     """The daemon's answer as far as the database can give it."""
     from monitor.clock import SystemClock
-    from monitor.daemon.show import incident
+    from monitor.daemon.show import incidents as incidents_of
     from monitor.store.glance import glance
 
     agent, now_us = configuration.agent, SystemClock().wall_us()
@@ -84,7 +84,9 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
         "uptime_s": None,
         "series": _offline_series(configuration, seen, now_us),
         "redundancy": offline_redundancy(configuration, seen, now_us),
-        "incidents": [incident(row) for row in seen.fold.incidents.values()],
+        "incidents": incidents_of(
+            seen.fold.incidents.values(), seen.fold.labels.values(), configuration.targets
+        ),
         "labels": [
             {
                 "label": label.label,
@@ -108,6 +110,7 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
         "notes": [],
         "trouble": None,
         "alerts_waiting": None,
+        "routes": None,
         "configuration": None,
     }
 
@@ -195,8 +198,8 @@ def incidents(
 def _stored_incidents(
     configuration: "Configuration", only_open: bool, limit: int
 ) -> list[dict[str, Any]]:
-    from monitor.daemon.show import incident
+    from monitor.daemon.show import incidents as incidents_of
     from monitor.store.glance import recent_incidents
 
-    rows = recent_incidents(configuration.agent.store_url(), only_open=only_open, limit=limit)
-    return [incident(row) for row in rows]
+    seen = recent_incidents(configuration.agent.store_url(), only_open=only_open, limit=limit)
+    return incidents_of(seen.incidents, seen.labels, configuration.targets)

@@ -25,7 +25,7 @@ def offline_redundancy(
     )
     from monitor.daemon.registry import Registry
     from monitor.daemon.setup import legs_of, plan_of
-    from monitor.incident import UNREACHABLE
+    from monitor.labels import UNREACHABLE
     from monitor.ledger.entry import LabelSet
     from monitor.store.glance import spans_since
 

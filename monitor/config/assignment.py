@@ -11,7 +11,7 @@ from checks.scope import RangeScope
 from checks.table import KINDS
 from monitor.config.configuration import AGENT
 from monitor.config.inventory import Inventory, Item, parents_of
-from monitor.config.looks import asked_look, default_looks, hosts, legs_of
+from monitor.config.looks import asked_looks, default_looks, hosts, legs_of
 from monitor.config.problem import Place, Problem, problem, shown
 from monitor.config.schema import AgentEntry, Entry, LinkEntry, ProbedEntry, ZoneEntry
 from monitor.config.settings import CheckTables, Table, read_tables, settle
@@ -26,7 +26,7 @@ _KINDS = {
     "services": Kind.SERVICE,
     "canaries": Kind.CANARY,
 }
-AGENT_CHECKS = ("host", "clock")
+AGENT_CHECKS = ("host", "clock", "egress")
 REDUNDANCY = "redundancy"
 AGENT_KIND = next((kind for kind in Kind if kind.value == AGENT), Kind.SERVICE)
 """A kind of its own where the model has one; else told from services by its role."""
@@ -123,7 +123,7 @@ class Assigning:
             if KINDS[check].derived or item.section == "sites":
                 self._require_site(item, check, tables)
             elif check not in tables.off:
-                urls = looks.get(check) or (asked_look(entry, check, tables.tables[check]),)
+                urls = looks.get(check) or asked_looks(entry, check, tables.tables[check])
                 self._assign(item.key, check, urls, tables, item.place(), enabled=enabled)
         probed = item.section not in ("sites", "zones")
         if enabled and probed and len(self.assignments) == before:
@@ -197,6 +197,8 @@ class Assigning:
         enabled: bool,
         defaults: Table | None = None,
     ) -> None:
+        if check in tables.refused:
+            return
         own = tables.tables.get(check, {})
         if own:
             place = tables.tree.of_key(tables.place_of(check))

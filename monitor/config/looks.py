@@ -38,6 +38,13 @@ def _service_looks(entry: ServiceEntry) -> dict[str, tuple[str, ...]]:
     return looks
 
 
+def asked_looks(entry: AnyEntry, check: str, own: Mapping[str, object]) -> tuple[str, ...]:
+    """The URLs of a check that an entry asks for by `checks:`; of a path one for each address."""
+    if check == "path":
+        return tuple(f"path://{bracketed(host)}" for host in hosts(entry)) or ("",)
+    return (asked_look(entry, check, own),)
+
+
 def asked_look(entry: AnyEntry, check: str, own: Mapping[str, object]) -> str:
     """The URL of a check that an entry asks for by `checks:`; empty when nothing suggests one.
 

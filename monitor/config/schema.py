@@ -17,6 +17,7 @@ from monitor.config.values import (
     Length,
     Line,
     Mac,
+    Moment,
     Network,
     Origin,
     Port,
@@ -139,6 +140,20 @@ class SiteEntry(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrillEntry:
+    """A declared window in which a failover of the link's site may be drilled."""
+
+    from_: Annotated[Moment, Field(alias="from")]
+    """Day and time, in the city's zone unless it carries one."""
+    until: Moment
+    authorised_by: Annotated[Line, MinLen(1)]
+    letter: Annotated[Line, MinLen(1)]
+    """Number of the letter."""
+    probe: Host | None = None
+    """What must stay reachable; default: the first service or hotspot of the link's site."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkEntry(ProbedEntry):
     """A line to a site. Its parents are its site's unless it names its own."""
 
@@ -146,6 +161,8 @@ class LinkEntry(ProbedEntry):
     """An address or a host name; a list: at most one address of each family."""
     fee: Annotated[int, Ge(0)] | None = None
     """Rupiah a month."""
+    drills: list[DrillEntry] = field(default_factory=list)
+    """Windows in which `sasando drill` may measure a failover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

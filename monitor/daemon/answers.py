@@ -13,17 +13,17 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.daemon import show
-from monitor.daemon.control import Answer, ControlError
+from monitor.daemon.control import Answer, ControlError, Told
+from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.plan import Item, item_of, rules_of
 from monitor.daemon.redundant import month_of, series_of, site_shown, stored_of
 from monitor.daemon.reloading import refusal
-from monitor.derive import IncidentRow
-from monitor.incident import UNREACHABLE
+from monitor.labels import UNREACHABLE
 from monitor.model import Kind, State, Target
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
-from monitor.store.glance import recent_incidents, spans_since
+from monitor.store.glance import Incidents, recent_incidents, spans_since
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -49,8 +49,8 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         if type(limit) is not int or not 0 <= limit <= MOST_INCIDENTS:
             raise ControlError("cli.request")
         # Neither on the loop nor on the writer's engine, whose every transaction takes the lock.
-        rows = await asyncio.to_thread(_incidents, daemon.ledger.url, request.get("open"), limit)
-        return [show.incident(row) for row in rows]
+        seen = await asyncio.to_thread(_incidents, daemon.ledger.url, request.get("open"), limit)
+        return show.incidents(seen.incidents, seen.labels, daemon.plan.configuration.targets)
 
     async def latest(request: Mapping[str, Any], _author: str) -> Any:
         return _latest(daemon, str(request.get("target", "")))
@@ -61,7 +61,12 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     return {"now": now, "incidents": incidents, "latest": latest, "check": check}
 
 
-def _incidents(url: str, only_open: object, limit: int) -> list[IncidentRow]:
+def told(daemon: "Daemon") -> Mapping[str, Told]:
+    """Every command of the socket that takes its time."""
+    return {"drill": Drills(daemon).answer}
+
+
+def _incidents(url: str, only_open: object, limit: int) -> Incidents:
     try:
         return recent_incidents(url, only_open=bool(only_open), limit=limit)
     except StoreError as error:
@@ -196,7 +201,11 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
         "at": show.rfc3339(now_us),
         "uptime_s": (now_us - daemon.started_us) // 1_000_000,
         "series": [_series(daemon, item, now_us) for item in daemon.plan.items.values()],
-        "incidents": [show.incident(row) for row in daemon.writer.view.incidents.values()],
+        "incidents": show.incidents(
+            list(daemon.writer.view.incidents.values()),
+            list(seen.book.labels.values()),
+            configuration.targets,
+        ),
         "labels": [
             {
                 "label": label.label,
@@ -220,6 +229,7 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
         "notes": daemon.probers.notes(),
         "trouble": daemon.committing.trouble.code if daemon.committing.trouble else None,
         "alerts_waiting": daemon.sender.waiting(),
+        "routes": [show.route(record) for record in daemon.sender.records()],
         "configuration": {
             "refused": daemon.refused is not None,
             "reloads": daemon.reloads,

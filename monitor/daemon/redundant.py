@@ -12,7 +12,7 @@ from typing import Any
 from checks.base import Leg
 from monitor.daemon.show import rfc3339
 from monitor.derive import Fold, IntervalRow, LabelRow
-from monitor.incident import UNREACHABLE
+from monitor.labels import UNREACHABLE
 from monitor.ledger.entry import LabelSet
 from monitor.legs import LegPlan
 from monitor.model import State

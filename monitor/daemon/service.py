@@ -21,7 +21,7 @@ from monitor.clock import Clock, anchor_now
 from monitor.config.configuration import Configuration
 from monitor.config.problem import ConfigurationError
 from monitor.daemon.accumulator import Accumulator
-from monitor.daemon.answers import answers
+from monitor.daemon.answers import answers, told
 from monitor.daemon.committing import Committing
 from monitor.daemon.control import ControlError, ControlServer
 from monitor.daemon.legwatch import LegWatch
@@ -129,7 +129,7 @@ class Daemon:
             tick_ms=start.tick_ms,
             results=self.take,
         )
-        self.control = ControlServer(agent.control, answers(self))
+        self.control = ControlServer(agent.control, answers(self), told(self))
         self._stored_at_start = self.stored_bytes()
         self._counted: dict[str, int] = {}
         self._fed = -1

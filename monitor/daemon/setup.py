@@ -131,14 +131,17 @@ def _grouped(plan: Plan, which: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def subjects_of(plan: Plan) -> frozenset[Subject]:
-    """Everything that an incident may be about while this plan is in force."""
-    return frozenset(
-        Subject(item.number, rule.policy, rule.id)
+def subjects_of(plan: Plan) -> Mapping[Subject, bool]:
+    """Everything that an incident may be about while this plan is in force.
+
+    True: it decides availability, so that what is behind its target hangs on it.
+    """
+    return {
+        Subject(item.number, rule.policy, rule.id): place == 0
         for item in plan.items.values()
-        for rule in item.rules
+        for place, rule in enumerate(item.rules)
         if rule is not None and item.tells(rule)
-    )
+    }
 
 
 def _titles(

@@ -49,10 +49,21 @@ def glance(url: str) -> Glance:
     return Glance(origin=origin, size=size, note=note, series=series, fold=fold)
 
 
-def recent_incidents(url: str, *, only_open: bool, limit: int) -> list[IncidentRow]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incidents:
+    """Incidents, and the labels of their time."""
+
+    incidents: list[IncidentRow]
+    labels: list[LabelRow]
+
+
+def recent_incidents(url: str, *, only_open: bool, limit: int) -> Incidents:
     """The newest incidents first; StoreError where the database cannot be read."""
     with _reading(url) as connection:
-        return reader.incidents(connection, only_open=only_open, limit=limit)
+        rows = reader.incidents(connection, only_open=only_open, limit=limit)
+        since_us = min((row.since_us for row in rows), default=0)
+        labels = reader.labels(connection, since_us=since_us) if rows else []
+        return Incidents(incidents=rows, labels=labels)
 
 
 def spans_since(

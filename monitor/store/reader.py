@@ -120,6 +120,14 @@ def labels_since(connection: Connection, label: str, since_us: int) -> Iterator[
         yield label_of(dict(row))
 
 
+def labels(connection: Connection, *, since_us: int, limit: int = 100_000) -> list[LabelRow]:
+    """Labels that stood at some time from `since_us` on, the newest first."""
+    table = schema.label
+    query = select(table).where(table.c.until_us.is_(None) | (table.c.until_us > since_us))
+    rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()
+    return [LabelRow(**row) for row in rows]
+
+
 def pending_outbox(connection: Connection) -> list[OutboxRow]:
     """Messages that nobody has settled yet, oldest first."""
     table = schema.outbox

@@ -25,6 +25,15 @@ INCIDENT = {
     "ended": None,
     "act": "opened",
     "acknowledged_by": None,
+    "consequences": {"count": 12, "kinds": {"service": 12}, "names": ["website"]},
+}
+ROUTE = {
+    "name": "noc",
+    "failing": True,
+    "waiting": 3,
+    "waiting_since": "2026-11-23T01:03:03.000000Z",
+    "last_delivery": None,
+    "last_failure": {"at": "2026-11-23T01:04:00.000000Z", "receipt": "http-503"},
 }
 
 REDUNDANT = {
@@ -113,6 +122,7 @@ def _answer(**changes: Any) -> dict[str, Any]:
         "notes": [],
         "trouble": None,
         "alerts_waiting": 0,
+        "routes": [],
         "configuration": {"refused": False, "reloads": 1},
         **changes,
     }
@@ -131,6 +141,7 @@ def test_what_the_agent_says_is_shown(place: Place, speak: Speak) -> None:
         line.startswith("core link-1 icmp IPv4 unobserved – – Not measured") for line in lines
     )
     assert any(line.startswith("7 CRITICAL link-0 icmp IPv4 base/answers") for line in lines)
+    assert any("unreachable because of it: 12; received 0 <= 0" in line for line in lines)
     assert any(
         line.startswith("Agent: up 1 d 2 h 3 min; probes start at most 12 ms") for line in lines
     )
@@ -152,6 +163,11 @@ def test_the_agents_answer_as_data(inside: Inside, place: Place, speak: Speak) -
         ({"trouble": "store.full"}, "CANNOT WRITE its ledger (store.full)", "TIDAK DAPAT MENULIS"),
         ({"lost": {"unwritten-observations": 4}}, "Lost and counted: unwritten-obs", "Hilang dan"),
         ({"alerts_waiting": 2}, "Alerts waiting: 2", "Peringatan yang menunggu: 2"),
+        (
+            {"routes": [ROUTE]},
+            "Route noc: the last attempt failed (",
+            "Rute noc: percobaan terakhir gagal (",
+        ),
         ({"notes": ["checks.no-roots"]}, "no root certificates", "sertifikat"),
         ({"configuration": {"refused": True, "reloads": 0}}, "was REFUSED", "DITOLAK"),
         (

@@ -95,6 +95,37 @@ def test_a_check_is_switched_off_and_another_on(loaded: Loaded) -> None:
     assert getattr(_only(configuration, "s", "tcp").settings, "port", None) == 443
 
 
+def test_an_empty_table_is_enough_for_the_path_of_a_link(loaded: Loaded) -> None:
+    """A link that says `path: {}` is looked at towards each of its addresses; others are not."""
+    text = (
+        'links:\n  a: {site: core, address: [192.0.2.9, "2001:db8::9"], checks: {path: {}}}\n'
+        "  b: {site: core, address: 192.0.2.10}\n"
+    )
+    configuration = loaded(MORE, text)
+    series = _series(configuration, "a")
+    assert series[2:] == [("path", Family.IPV4), ("path", Family.IPV6)]
+    assert [check for check, _ in _series(configuration, "b")] == ["icmp"]
+    addresses = [
+        getattr(one.settings, "address", "")
+        for one in configuration.assignments
+        if one.check == "path"
+    ]
+    assert addresses == ["192.0.2.9", "2001:db8::9"]
+
+
+def test_the_agent_asks_for_egress_by_its_uplinks(good: Path) -> None:
+    """agent.yaml names the uplinks; a family that a source rules out is no series."""
+    with (good / "agent.yaml").open("a") as file:
+        file.write(
+            "checks:\n  egress:\n    address: outside.example\n    uplinks:\n"
+            "      fibre: {source: 192.0.2.10, first_hop: 192.0.2.1}\n"
+            "      mobile: {interface: wwan0}\n"
+        )
+    configuration = load(good, TODAY)
+    assert ("egress", Family.IPV4) in _series(configuration, AGENT)
+    assert ("egress", Family.IPV6) not in _series(configuration, AGENT)
+
+
 def test_a_disabled_target_is_listed_and_not_probed(loaded: Loaded) -> None:
     """enabled: false keeps the target and takes its series away."""
     text = "links:\n  a: {site: core, address: 192.0.2.9, enabled: false}\n"

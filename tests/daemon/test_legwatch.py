@@ -83,7 +83,7 @@ def lay_paths(daemon: Daemon, at_ns: int) -> None:
         outcome = Outcome(
             started_ns=at_ns, elapsed_us=1, evidence=PathSeen(routers=PATHS[plan.link])
         )
-        judgement = Judgement(verdicts=(), number=2, state=State.UNOBSERVED)
+        judgement = Judgement(verdicts=(), number=2, state=State.UNOBSERVED, violated=False)
         seen = Seen(at_us=0, outcome=outcome, judgement=judgement)
         daemon.recorder.accumulator.latest[number] = seen
         legs.intervals_ns = {**legs.intervals_ns, number: 60_000_000_000}

@@ -170,6 +170,7 @@ def test_pack_names() -> None:
         "agent-health",
         "availability",
         "delay-and-loss",
+        "paths",
         "redundancy",
         "tls-baseline",
     )
