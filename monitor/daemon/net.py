@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, tzinfo
 from ipaddress import ip_address
 from pathlib import Path
 
-from checks.base import Net, Prober, Scope
+from checks.base import Leg, Net, Prober, Scope, no_legs
 from checks.packets.client import PacketClient
 from checks.resolver import LoopResolver
 from checks.scope import RangeScope, ScopeRange
@@ -58,6 +58,7 @@ def build_net(
     ca_file: str = "",
     tick_ms: int = 50,
     packets: Path | None = None,
+    legs: Callable[[str], Sequence[Leg]] = no_legs,
 ) -> Net:
     """The scope by today's date (UTC), the resolver, the clocks, the way to the packet process."""
     return Net(
@@ -73,6 +74,7 @@ def build_net(
         time_servers=time_servers,
         tick_ms=tick_ms,
         packets=None if packets is None else PacketClient(str(packets), clock.boottime_ns),
+        legs=legs,
     )
 
 

@@ -171,6 +171,8 @@ def test_pack_names() -> None:
         "availability",
         "delay-and-loss",
         "gateway-redundancy",
+        "paths",
+        "redundancy",
         "tls-baseline",
     )
     with pytest.raises(KeyError):
