@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
-from alerts.payload import emergency_row
+from alerts.payload import NAMED, emergency_row
 from monitor.model import Act, OutboxRow
 from monitor.text import Language, catalogue, say
 
 TITLE_LIMIT = 150
 VALUE_LIMIT = 300
 REASONS_LIMIT = 8
+REASONS_BESIDE = 5
+"""Beside a list of consequences."""
+NAME_LIMIT = 40
+CONSEQUENCE_KINDS = ("site", "link", "hotspot", "service")
 """With these limits a body stays below 4,096 characters, Telegram's bound."""
 
 Urgency = Literal["failure", "warning", "success", "info"]
@@ -156,7 +160,8 @@ class _Incident:
             target=plain(self.payload["target_name"] or self.payload["target"], 60),
             rule=plain(self._title(), 60),
         )
-        lines = [*self._what(act), *self._when(act), *self._why(), self._line("severity", severity)]
+        lines = [*self._what(act), *self._when(act), *self._why(), *self._hanging(act)]
+        lines.append(self._line("severity", severity))
         lines.append(self._line("incident", str(self.row.incident)))
         lines.append(self._line("rule-id", f"{self.payload['policy']}/{self.payload['rule']}"))
         if not signed:
@@ -200,11 +205,28 @@ class _Incident:
         reasons: Sequence[object] = self.payload["reasons"]
         if not reasons:
             return []
+        limit = REASONS_BESIDE if self.payload.get("consequences") else REASONS_LIMIT
         lines = [say("alerts.reasons", self.lang)]
-        lines += [f"- {plain(reason)}" for reason in reasons[:REASONS_LIMIT]]
-        if len(reasons) > REASONS_LIMIT:
-            lines.append(say("alerts.more-reasons", self.lang, count=len(reasons) - REASONS_LIMIT))
+        lines += [f"- {plain(reason)}" for reason in reasons[:limit]]
+        if len(reasons) > limit:
+            lines.append(say("alerts.more-reasons", self.lang, count=len(reasons) - limit))
         return lines
+
+    def _hanging(self, act: Act) -> list[str]:
+        """What cannot be reached because of it, or can be again."""
+        told = self.payload.get("consequences")  # rows of earlier versions have none
+        if not told or act not in (Act.OPENED, Act.CLOSED):
+            return []
+        kinds = ", ".join(
+            say(f"alerts.kind-{kind}", self.lang, count=told["kinds"][kind])
+            for kind in CONSEQUENCE_KINDS
+            if kind in told["kinds"]
+        )
+        key = "alerts.hanging" if act is Act.OPENED else "alerts.regained"
+        lines = [say(key, self.lang, count=told["count"], kinds=kinds)]
+        lines += [f"- {plain(name, NAME_LIMIT)}" for name in told["names"][:NAMED]]
+        more = told["count"] - len(told["names"][:NAMED])
+        return [*lines, say("alerts.more-hanging", self.lang, count=more)] if more else lines
 
     def _title(self) -> str:
         titles = self.payload["titles"]

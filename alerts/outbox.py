@@ -52,14 +52,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteTrouble:
-    """A route with rows that could not be delivered yet, for people to see."""
+class RouteRecord:
+    """How a route has fared since the agent started. The receipt holds no secret."""
 
     route: str
     waiting: int
+    oldest_us: int | None
+    """When the oldest waiting message was written."""
+    failing: bool
+    """Its last attempt failed, and messages wait."""
     failures: int
+    """In a row."""
+    delivered_us: int | None
+    failed_us: int | None
     receipt: str
-    oldest_us: int
+    """Of the last failure."""
 
 
 @dataclass(slots=True)
@@ -81,6 +88,9 @@ class _Lane:
     tries: int = 0
     ready_us: int = 0
     receipt: str = ""
+    last_delivered_us: int | None = None
+    last_failed_us: int | None = None
+    last_failure: str = ""
     delivered_us: deque[int] = field(default_factory=deque)
 
     def ready_from(self, limit: int | None) -> int:
@@ -188,6 +198,7 @@ class Outbox:
         now_us = delivery.at_us
         lane.failures = lane.ready_us = 0
         lane.receipt = ""
+        lane.last_delivered_us = now_us
         past = list(takewhile(lambda moment: moment <= now_us - HOUR_US, lane.delivered_us))
         for _ in past:
             lane.delivered_us.popleft()
@@ -197,7 +208,8 @@ class Outbox:
     def _failed(self, lane: _Lane, waiting: _Waiting, delivery: Delivery) -> Delivery | None:
         now_us = delivery.at_us
         lane.failures += 1
-        lane.receipt = delivery.receipt
+        lane.receipt = lane.last_failure = delivery.receipt
+        lane.last_failed_us = now_us
         lane.ready_us = now_us + backoff_us(lane.failures, self._chance())
         waiting.ready_us = now_us + backoff_us(waiting.attempts, self._chance())
         tried = lane.tries - waiting.tries_before
@@ -216,16 +228,22 @@ class Outbox:
         """Rows that are not settled, those in flight included."""
         return sum(len(lane.rows) for lane in self._lanes.values())
 
-    def troubles(self) -> tuple[RouteTrouble, ...]:
-        """The routes whose last attempt failed, with what waits there."""
+    def records(self) -> tuple[RouteRecord, ...]:
+        """How every route has fared that was ever given a message, by name."""
         return tuple(
-            RouteTrouble(
+            RouteRecord(
                 route=name,
                 waiting=len(lane.rows),
+                oldest_us=min((w.row.created_us for w in lane.rows.values()), default=None),
+                failing=bool(lane.rows and lane.receipt),
                 failures=lane.failures,
-                receipt=lane.receipt,
-                oldest_us=min(w.row.created_us for w in lane.rows.values()),
+                delivered_us=lane.last_delivered_us,
+                failed_us=lane.last_failed_us,
+                receipt=lane.last_failure,
             )
             for name, lane in sorted(self._lanes.items())
-            if lane.rows and lane.receipt
         )
+
+    def troubles(self) -> tuple[RouteRecord, ...]:
+        """The routes whose last attempt failed, while something waits there."""
+        return tuple(one for one in self.records() if one.failing)

@@ -6,11 +6,13 @@ restart, when the configuration may already be another one.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from monitor.model import IncidentStep, OutboxRow
+from monitor.model import IncidentStep, OutboxRow, Target
 
 VERSION = 1
+NAMED = 10
+"""Consequences that a message names; the others are counted."""
 NO_INCIDENT = -1
 """The `incident` of a row that belongs to none: a test, or an emergency of the agent."""
 
@@ -34,11 +36,13 @@ def payload_of(
     titles: Mapping[str, str],
     *,
     opened_us: int | None = None,
+    consequences: Sequence[Target] = (),
 ) -> str:
     """JSON with everything a message about `step` needs beside its row.
 
     `titles`: the rule's title by language. `opened_us`: `since_us` of the opening, for the steps
-    after it; without it a recovery cannot say how long the incident lasted.
+    after it; without it a recovery cannot say how long the incident lasted. `consequences`: what
+    hangs on the target, in the order of importance; only the first `NAMED` are named.
     """
     return _canonical(
         {
@@ -58,8 +62,20 @@ def payload_of(
             "at_us": step.at_us,
             "author": step.author,
             "opened_us": opened_us,
+            "consequences": _counted(consequences),
         }
     )
+
+
+def _counted(targets: Sequence[Target]) -> Mapping[str, object] | None:
+    """Names and counts by kind; None where nothing hangs on it."""
+    if not targets:
+        return None
+    kinds: dict[str, int] = {}
+    for target in targets:
+        kinds[target.kind.value] = kinds.get(target.kind.value, 0) + 1
+    names = [target.name or target.key for target in targets[:NAMED]]
+    return {"count": len(targets), "kinds": kinds, "names": names}
 
 
 def emergency_row(

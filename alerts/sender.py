@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import Any
 
 from alerts.message import Message, compose
-from alerts.outbox import Attempt, Outbox, RouteTrouble
+from alerts.outbox import Attempt, Outbox, RouteRecord
 from alerts.payload import NO_INCIDENT, emergency_row
 from alerts.pool import Pool, supervised
 from alerts.receipt import BAD_URL, NO_ROUTE, NO_SYSLOG, TIMEOUT, Receipt, accepted, failed
@@ -214,10 +214,15 @@ class Sender:
             self._emergencies.configure({})
             self._wake()
 
-    def troubles(self) -> tuple[RouteTrouble, ...]:
+    def troubles(self) -> tuple[RouteRecord, ...]:
         """The routes whose last attempt failed; `receipt` is for `receipt_sentence`."""
         with self._changed:
             return self._outbox.troubles()
+
+    def records(self) -> tuple[RouteRecord, ...]:
+        """How every route has fared since the start."""
+        with self._changed:
+            return self._outbox.records()
 
     def waiting(self) -> int:
         """Rows not settled yet."""

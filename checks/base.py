@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Protocol, Self
 from urllib.parse import SplitResult
 
-from monitor.model import Family, Fault, parse_duration
+from checks.packets.client import Packets
+from monitor.model import Family, Fault, State, parse_duration
 
 FactValue = bool | int | float | str | list[Any] | dict[str, Any]
 """What CEL sees. A fact that is undefined is absent: never zero, never None."""
@@ -168,6 +169,9 @@ class CheckKind:
     """Settings for a bare `kind://…` target of `sasando check`; ValueError says what is wrong."""
     families: Callable[[Settings], tuple[Family, ...]] = lambda _: (Family.NONE,)
     """The families to observe on their own: of a literal address its own, of a name both."""
+    derived: bool = False
+    """It sends no packet, but says what observations of other targets come to. Its own `available`
+    decides the state and opens no incident: the targets that it is derived from tell people."""
 
 
 class Scope(Protocol):
@@ -192,6 +196,28 @@ class Resolver(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One link of a site, as its newest observations show it (a derived check reads them)."""
+
+    link: str
+    role: str
+    """As the inventory says it: primary, backup or another word."""
+    state: State
+    """Unobserved where the observation is too old, or where no way to the link was seen working
+    since it stopped answering: unreachable is not down."""
+    since_ns: int
+    """Since when (boot clock) it has this state; 0 where it is unobserved."""
+    routers: tuple[str, ...] | None = None
+    """Routers on the way to it, nearest first, the link itself excluded; None: not known."""
+
+
+def no_legs(site: str) -> Sequence[Leg]:
+    """Nobody looks at links here."""
+    del site
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Net:
     """The one seam between probers and the outside."""
 
@@ -204,4 +230,8 @@ class Net:
     nameservers: tuple[str, ...] = ()
     time_servers: tuple[str, ...] = ()
     tick_ms: int = 50
+    packets: Packets | None = None
+    """The way to the packet process; None: there is none to ask."""
+    legs: Callable[[str], Sequence[Leg]] = no_legs
+    """The links of a site and their states now; empty where it has none."""
     options: Mapping[str, Any] = field(default_factory=dict)

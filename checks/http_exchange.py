@@ -26,6 +26,10 @@ class HttpAttempt(Attempt):
         """Go to the URL of the settings."""
         settings = self.probe.assignment.settings
         assert isinstance(settings, HttpSettings)
+        self.start(settings)
+
+    def start(self, settings: HttpSettings) -> None:
+        """Go to the URL of these settings."""
         self.settings = settings
         self.hops: list[str] = []
         self.spent: dict[str, int] = {}
@@ -64,17 +68,22 @@ class HttpAttempt(Attempt):
         if self.at.tls:
             self.phase = "tls"
         else:
-            self._ask()
+            self.ask()
 
     def secured(self, now_ns: int) -> None:
         """The channel is trusted as far as the settings ask."""
         self._spend("tls", now_ns)
-        self._ask()
+        self.ask()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Send the request."""
         self.phase = "reply"
         assert self.connection is not None
-        self.connection.send(self.at.request(self.settings.method))
+        self.connection.send(self.request())
+
+    def request(self) -> bytes:
+        """What is sent."""
+        return self.at.request(self.settings.method)
 
     def received(self, chunk: bytes, now_ns: int) -> None:
         """Feed the reader; at the end of the reply follow it or tell it."""
@@ -91,17 +100,17 @@ class HttpAttempt(Attempt):
             self._follow(reply, now_ns)
             return
         outcome = "ok" if reply.end == "complete" else reply.end
-        self.end(self._evidence(outcome, reply.reason, now_ns, reply), now_ns)
+        self.end(self.evidence(outcome, reply.reason, now_ns, reply), now_ns)
 
     def _follow(self, reply: Reply, now_ns: int) -> None:
         if len(self.hops) >= self.settings.max_redirects:
-            self.end(self._evidence("too-many-redirects", "", now_ns, reply), now_ns)
+            self.end(self.evidence("too-many-redirects", "", now_ns, reply), now_ns)
             return
         try:
             where = redirected(self.at, reply.location)
         except ValueError as error:
             reason = f"redirect: {error}"[:_LOCATION_BOUND]
-            self.end(self._evidence("malformed", reason, now_ns, reply), now_ns)
+            self.end(self.evidence("malformed", reason, now_ns, reply), now_ns)
             return
         if self.connection is not None:
             self.connection.close()
@@ -110,21 +119,22 @@ class HttpAttempt(Attempt):
 
     def nameless(self, now_ns: int) -> None:
         """The name has no address: browsers cannot get the page either."""
-        self.end(self._evidence("dns", "no such name", now_ns), now_ns)
+        self.end(self.evidence("dns", "no such name", now_ns), now_ns)
 
     def refused(self, fault: Fault) -> Evidence | Fault:
         """A redirect to a name that lacks this family breaks the page in this family."""
         if fault.kind is FaultKind.ABSENT and self.hops:
-            return self._evidence("dns", fault.message, self.desk.net.boottime_ns())
+            return self.evidence("dns", fault.message, self.desk.net.boottime_ns())
         return fault
 
-    def concluded(self, failure: Failure, now_ns: int) -> HttpEvidence:
+    def concluded(self, failure: Failure, now_ns: int) -> Evidence:
         """No whole reply."""
-        return self._evidence(failure.outcome, failure.reason, now_ns)
+        return self.evidence(failure.outcome, failure.reason, now_ns)
 
-    def _evidence(
+    def evidence(
         self, outcome: str, reason: str, now_ns: int, reply: Reply | None = None
-    ) -> HttpEvidence:
+    ) -> Evidence:
+        """What a probe that ended so has seen; `reply` as far as it was read."""
         reply = reply or self.reader.reply()
         whole = outcome == "ok"
         matches = self._body_matches(reply) if whole else None

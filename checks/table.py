@@ -3,7 +3,22 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from checks import clock, dns, host, http, icmp, tcp, tls
+from checks import (
+    clock,
+    dns,
+    egress,
+    host,
+    hsrp,
+    http,
+    icmp,
+    neighbour,
+    path,
+    redundancy,
+    tcp,
+    throughput,
+    tls,
+    vrrp,
+)
 from checks.base import CheckKind
 
 KINDS: Mapping[str, CheckKind] = MappingProxyType(
@@ -17,6 +32,13 @@ KINDS: Mapping[str, CheckKind] = MappingProxyType(
             tls.KIND,
             clock.KIND,
             host.KIND,
+            path.KIND,
+            egress.KIND,
+            throughput.KIND,
+            redundancy.KIND,
+            vrrp.KIND,
+            hsrp.KIND,
+            neighbour.KIND,
         )
     }
 )

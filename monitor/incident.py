@@ -4,27 +4,29 @@ the proposal was committed.
 - N of the last M judgements must be violated before an incident opens, and N of M compliant
   before it closes. Indeterminate judgements neither count nor clear.
 - Before it opens, the way to the target is looked at (`monitor.sight`). Blocked: the target is
-  labelled unreachable (or the agent blind) and nothing opens. Unknown: the subject is held and
-  the way is asked for, at most `HOLD_LIMIT_US`; then the bad observations count as they are.
-- After the way is clear again a target must be confirmed bad anew by later observations.
-- A label ends when the way was seen clear after the last bad observation that it explains, or
-  when its target itself was reached.
+  labelled unreachable (or the agent blind) and nothing opens. Unknown: the subject is held, and
+  both the way and the target are looked at now, at most `HOLD_LIMIT_US`; then the bad
+  observations count as they are.
+- A bad observation counts only if the way was seen clear before it and after it, and not blocked
+  in between; of those taken before the way was held, none is enough by itself.
+- Labels are `monitor.labels`' matter.
+
+All moments are on the scale of the anchor in force; `Book.shift` brings them onto the next one.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
+from monitor.labels import UNREACHABLE, Change, Labels
 from monitor.ledger.entry import LabelSet
 from monitor.model import Act, IncidentStep, Severity
-from monitor.sight import AGENT, Look, Sights, Way
+from monitor.sight import Sights, Way
+from policies.confirm import Confirm
 
 HOLD_LIMIT_US = 30_000_000
-MAX_WINDOW = 64
 _UNNAMED = -1
 """Stands for the id of an incident whose opening entry is not committed yet."""
-UNREACHABLE = "unreachable"
-BLIND = "blind"
 
 
 class Subject(NamedTuple):
@@ -33,21 +35,6 @@ class Subject(NamedTuple):
     series: int
     policy: str
     rule: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirm:
-    """N of the last M judgements, to open and to close; 1 <= N <= M <= 64."""
-
-    open_n: int = 2
-    open_m: int = 3
-    close_n: int = 2
-    close_m: int = 2
-
-    def __post_init__(self) -> None:
-        for n, m in ((self.open_n, self.open_m), (self.close_n, self.close_m)):
-            if not 1 <= n <= m <= MAX_WINDOW:
-                raise ValueError(f"{n} of {m} can never be confirmed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +66,9 @@ class Standing:
     held_us: int | None = None
     """When it was first held because the way to its target was unknown."""
     asked_us: int = 0
-    """Its last bad observation at that moment: a look after it answers the question, even if
-    more bad observations came meanwhile."""
+    """Held: its bad observation that a look has to follow; up to the first one after `held_us`
+    only a blocked way is an answer. Shadowed: when the way was last seen blocked. Fixed while
+    more bad observations come: a slow parent's answer is not made stale by a fast child."""
     shadowed: bool = False
     """The way to its target is blocked."""
 
@@ -96,6 +84,24 @@ class Standing:
         count = window.bit_count()
         return replace(self, window=window, marks=marks[len(marks) - count :])
 
+    def after(self, moment_us: int) -> Self:
+        """Without the set bits of its window that were observed up to a moment."""
+        marks = tuple(mark for mark in self.marks if mark > moment_us)
+        window = self.window
+        for _ in range(len(self.marks) - len(marks)):
+            window &= ~(1 << window.bit_length() - 1)  # the highest bit is the oldest
+        return replace(self, window=window, marks=marks)
+
+    def moved(self, by_us: int) -> Self:
+        """On another scale."""
+        return replace(
+            self,
+            last=replace(self.last, at_us=self.last.at_us + by_us),
+            marks=tuple(mark + by_us for mark in self.marks),
+            held_us=None if self.held_us is None else self.held_us + by_us,
+            asked_us=self.asked_us + by_us,
+        )
+
 
 @dataclass(slots=True)
 class Proposal:
@@ -103,9 +109,14 @@ class Proposal:
 
     standings: dict[Subject, Standing | None] = field(default_factory=dict)
     steps: list[tuple[Subject, IncidentStep]] = field(default_factory=list)
-    labels: list[LabelSet] = field(default_factory=list)
+    change: Change = field(default_factory=Change)
     asks: set[str] = field(default_factory=set)
     """Targets to probe now."""
+
+    @property
+    def labels(self) -> list[LabelSet]:
+        """The entries of labels that begin, change or end."""
+        return self.change.entries()
 
 
 class Book:
@@ -113,7 +124,12 @@ class Book:
 
     def __init__(self) -> None:
         self.standings: dict[Subject, Standing] = {}
-        self.labels: dict[tuple[str, str], LabelSet] = {}
+        self._labels = Labels()
+
+    @property
+    def labels(self) -> dict[tuple[str, str], LabelSet]:
+        """The labels that stand, by (label, target)."""
+        return self._labels.standing
 
     def knows(self, subject: Subject) -> bool:
         """Whether a compliant judgement of it matters."""
@@ -133,7 +149,7 @@ class Book:
                 after = self._gate(subject, standing, sights, now_us, proposal)
                 if after is not standing:
                     proposal.standings[subject] = after
-        self._end_labels(sights, proposal)
+        self._labels.look(sights, now_us, proposal.change)
         return proposal
 
     def accept(self, proposal: Proposal, opened: Mapping[Subject, int]) -> None:
@@ -151,11 +167,24 @@ class Book:
                 self.standings[subject] = replace(standing, incident=opened[subject])
             else:
                 self.standings[subject] = standing
-        for label in proposal.labels:
-            if label.until_us is None:
-                self.labels[label.label, label.target] = label
-            else:
-                self.labels.pop((label.label, label.target), None)
+        self._labels.accept(proposal.change)
+
+    def shift(self, by_us: int, reached_us: int) -> None:
+        """Every moment onto the scale of a new anchor, which differs by so much.
+
+        `reached_us`: the moment of the change on the old scale.
+        """
+        self.standings = {s: standing.moved(by_us) for s, standing in self.standings.items()}
+        self._labels.shift(by_us, reached_us)
+
+    def down(self, proposal: Proposal, deciding: Mapping[Subject, bool]) -> frozenset[str]:
+        """Targets with an open incident of a `deciding` subject once the proposal is accepted."""
+        standings = {**self.standings, **proposal.standings}
+        return frozenset(
+            standing.last.target
+            for subject, standing in standings.items()
+            if standing is not None and standing.incident is not None and deciding.get(subject)
+        )
 
     def resume(self, subject: Subject, last: Judged, incident: int, step: int) -> None:
         """An incident that was open when the program ended; `step` is its last one."""
@@ -185,70 +214,76 @@ class Book:
                 proposal.steps.append((subject, replace(step, at_us=now_us)))
         left = {s.last.target for k, s in self.standings.items() if k not in proposal.standings}
         for target in {self.standings[s].last.target for s in proposal.standings} - left:
-            label = self.labels.get((UNREACHABLE, target))
-            if label is not None:
-                proposal.labels.append(replace(label, until_us=max(now_us, label.since_us)))
+            self._labels.end((UNREACHABLE, target), now_us, proposal.change)
         return proposal
 
     def _gate(
         self, subject: Subject, standing: Standing, sights: Sights, now_us: int, out: Proposal
     ) -> Standing | None:
         """Open, hold or shadow a subject whose window is confirmed bad."""
-        judgement, confirm = standing.last, standing.last.confirm
         if standing.shadowed:
-            return self._shadowed(standing, sights, out)
-        if standing.window.bit_count() < confirm.open_n:
+            return self._shadowed(standing, sights, now_us, out)
+        if standing.window.bit_count() < standing.last.confirm.open.need:
             return standing if standing.held_us is None else replace(standing, held_us=None)
-        held_us = now_us if standing.held_us is None else standing.held_us
-        asked_us = judgement.at_us if standing.held_us is None else standing.asked_us
-        look = sights.look(judgement.target, asked_us)
-        if look.way is Way.UNKNOWN and now_us - held_us < HOLD_LIMIT_US:
-            out.asks.update(look.ask)
-            if standing.held_us == held_us:
-                return standing
-            return replace(standing, held_us=held_us, asked_us=asked_us)
+        standing, certain = _asked(standing)
+        look = sights.look(standing.last.target, standing.asked_us, subject.series)
         if look.way is Way.BLOCKED:
-            self._label(judgement, standing.since_us, look, out)
-            return replace(standing, shadowed=True, held_us=None)
+            self._labels.begin(standing.last.target, standing.since_us, look, out.change)
+            return replace(standing, shadowed=True, held_us=None, asked_us=look.at_us)
+        if look.way is Way.CLEAR and certain:
+            return self._clear(subject, standing, look.clear_us, out)
+        if standing.held_us is None:
+            out.asks.add(standing.last.target)
+            standing = replace(standing, held_us=now_us)
+        elif now_us - standing.held_us >= HOLD_LIMIT_US:
+            return self._open(subject, standing, out)
+        out.asks.update(look.ask)
+        return standing
+
+    def _clear(
+        self, subject: Subject, standing: Standing, clear_us: int, out: Proposal
+    ) -> Standing:
+        """The way is clear since `clear_us`: what was bad before that may have been the way."""
+        counting = standing.after(clear_us)
+        if counting.window.bit_count() >= standing.last.confirm.open.need:
+            return self._open(subject, counting, out)
+        out.asks.add(standing.last.target)
+        return replace(counting, held_us=None)
+
+    def _open(self, subject: Subject, standing: Standing, out: Proposal) -> Standing:
+        judgement = standing.last
         out.steps.append((subject, _step(standing, Act.OPENED, standing.since_us, judgement)))
+        # The bad observations count from here on: the same time is not unreachable as well.
+        self._labels.end((UNREACHABLE, judgement.target), standing.since_us, out.change)
         return replace(standing, window=0, marks=(), held_us=None, incident=_UNNAMED)
 
-    def _shadowed(self, standing: Standing, sights: Sights, out: Proposal) -> Standing | None:
-        """Its way is blocked: when it is clear again, the subject begins anew."""
-        look = sights.look(standing.last.target, standing.last.at_us + 1)
+    def _shadowed(
+        self, standing: Standing, sights: Sights, now_us: int, out: Proposal
+    ) -> Standing | None:
+        """Its way is blocked: when it is clear again, the subject begins anew.
+
+        What nobody has looked at for `HOLD_LIMIT_US` is not known to be blocked any more.
+        """
+        subject = standing.last.subject
+        look = sights.look(standing.last.target, standing.asked_us + 1, subject.series)
         if look.way is Way.CLEAR:
             out.asks.add(standing.last.target)
             return None
+        if look.way is Way.BLOCKED:
+            return replace(standing, asked_us=look.at_us)
+        if now_us - standing.asked_us >= HOLD_LIMIT_US:
+            return replace(standing, shadowed=False)
         return standing
 
-    def _label(self, judgement: Judged, since_us: int, look: Look, out: Proposal) -> None:
-        name, target = (BLIND, AGENT) if look.cause == AGENT else (UNREACHABLE, judgement.target)
-        standing = {(label.label, label.target) for label in out.labels} | set(self.labels)
-        if (name, target) not in standing:
-            out.labels.append(
-                LabelSet(
-                    label=name,
-                    target=target,
-                    cause=look.cause,
-                    since_us=since_us,
-                    until_us=None,
-                )
-            )
 
-    def _end_labels(self, sights: Sights, out: Proposal) -> None:
-        shadowed: dict[str, int] = {}
-        for standing in {**self.standings, **out.standings}.values():
-            if standing is not None and standing.shadowed:
-                last = standing.last
-                shadowed[last.target] = max(shadowed.get(last.target, 0), last.at_us)
-        for (name, target), label in self.labels.items():
-            bad = shadowed.values() if name == BLIND else [shadowed.get(target, 0)]
-            since_us = max(label.since_us, *bad, 0) + 1
-            look = sights.own(since_us) if name == BLIND else sights.look(target, since_us)
-            if name == UNREACHABLE and look.way is not Way.CLEAR:
-                look = sights.reached(target, since_us)
-            if look.way is Way.CLEAR:
-                out.labels.append(replace(label, until_us=look.at_us))
+def _asked(standing: Standing) -> tuple[Standing, bool]:
+    """With the bad observation that a look has to follow, and whether a clear one is enough."""
+    last_us, held_us = standing.last.at_us, standing.held_us
+    if held_us is None:
+        return replace(standing, asked_us=last_us), True
+    if standing.asked_us <= held_us < last_us:
+        return replace(standing, asked_us=last_us), True
+    return standing, standing.asked_us > held_us
 
 
 def _stepped(
@@ -260,7 +295,7 @@ def _stepped(
 
 
 def _while_quiet(before: Standing | None, judgement: Judged) -> Standing | None:
-    width = judgement.confirm.open_m
+    width = judgement.confirm.open.of
     if judgement.violated:
         fresh = replace(before, last=judgement) if before else Standing(last=judgement)
         return fresh.shifted(1, width, judgement.at_us)
@@ -275,9 +310,9 @@ def _while_open(
 ) -> Standing | None:
     confirm = judgement.confirm
     if judgement.violated:
-        return replace(before, last=judgement).shifted(0, confirm.close_m, judgement.at_us)
-    after = before.shifted(1, confirm.close_m, judgement.at_us)
-    if after.window.bit_count() < confirm.close_n:
+        return replace(before, last=judgement).shifted(0, confirm.close.of, judgement.at_us)
+    after = before.shifted(1, confirm.close.of, judgement.at_us)
+    if after.window.bit_count() < confirm.close.need:
         return after
     out.steps.append((subject, _step(before, Act.CLOSED, after.since_us, judgement)))
     return None

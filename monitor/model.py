@@ -84,6 +84,10 @@ class FaultKind(StrEnum):
     """Every canary failed: the agent cannot see, so it does not accuse."""
     INTERNAL = "internal"
     """A defect of the probe itself, supervised and counted."""
+    UNSEEN = "unseen"
+    """No observation holds of what a derived check would have to read."""
+    PACKET_PROCESS = "packet-process"
+    """The packet process is absent, dead or not to be trusted; the message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

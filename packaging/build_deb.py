@@ -23,6 +23,7 @@ NO_COMMIT = "1767225600"  # 2026-01-01, for a tree without history
 
 PLACES = {
     "systemd/sasando.service": "usr/lib/systemd/system/sasando.service",
+    "systemd/sasando-packets.service": "usr/lib/systemd/system/sasando-packets.service",
     "systemd/sasando.sysusers.conf": "usr/lib/sysusers.d/sasando.conf",
     "systemd/sasando.tmpfiles.conf": "usr/lib/tmpfiles.d/sasando.conf",
     "systemd/60-sasando.sysctl.conf": "usr/lib/sysctl.d/60-sasando.conf",
@@ -75,7 +76,8 @@ def _install(scratch: Path, environment: Path, uv: str) -> None:
     """Locked dependencies by their hashes, then our own wheel; byte code comes later."""
     locked, wheels = scratch / "locked.txt", scratch / "wheels"
     _run(PYTHON, "-m", "venv", "--without-pip", str(environment))
-    export = ("export", "--locked", "--no-dev", "--extra", "postgresql", "--no-emit-project")
+    export = ("export", "--locked", "--no-dev", "--extra", "postgresql")
+    export += ("--extra", "packets", "--no-emit-project")
     _run(uv, *export, "--quiet", "--output-file", str(locked), quiet=True)
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels), quiet=True)
     install = (uv, "pip", "install", "--quiet", "--python", str(environment / "bin/python3"))

@@ -84,11 +84,12 @@ class ObjectiveSource:
     """An objective: judges a window of time."""
 
     id: str
-    indicator: Literal["availability", "loss", "delay", "mttr"]
+    indicator: Literal["availability", "loss", "delay", "mttr", "redundancy-debt"]
     measured_by: list[str]
     """Ids of rules: any violated is unavailable, else any Indeterminate is unobserved."""
     target: str
-    """A percentage such as "99.5%", or a duration such as "750ms" for delay and mttr."""
+    """A percentage such as "99.5%" (of loss and redundancy-debt the most that is allowed), or a
+    duration such as "750ms" for delay and mttr."""
     applies_to: str = "true"
     title: Title = field(default_factory=dict)
     window: WindowSource = field(default_factory=WindowSource)

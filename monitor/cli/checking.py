@@ -152,6 +152,8 @@ def _print(observations: Sequence[Mapping[str, Any]], lang: Language) -> None:
             reasons = "; ".join(verdict["reasons"])
             name = f"{verdict['policy']}/{verdict['rule']}"
             typer.echo(f"  {word:<18} {name}" + (f": {reasons}" if reasons else ""))
+            if verdict["waiver"]:
+                typer.echo(f"  {'':<18} {say('cli.check-waived', lang, **verdict['waiver'])}")
     if observations and observations[0]["entry"] is not None:
         typer.echo(say("cli.check-entry", lang, entry=observations[0]["entry"]))
 
@@ -162,6 +164,11 @@ def _flat(evidence: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
         if isinstance(value, Mapping):
             lines += _flat(value, f"{prefix}{name}.")
         else:
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            text = _joined(value) if isinstance(value, list) else str(value)
             lines.append((prefix + name, text if len(text) <= 200 else text[:199] + "…"))
     return lines
+
+
+def _joined(values: Sequence[object]) -> str:
+    """A list on one line; an empty item keeps its place, as a silent hop does."""
+    return ", ".join(str(value) or "–" for value in values)

@@ -32,6 +32,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Watch a small city on loopback for about a minute: faults, alerts, recovery, proof.",
     ),
     "check": ("checking", "Probe now, print evidence and verdicts, and append a signed entry."),
+    "drill": (
+        "drilling",
+        "Measure a declared failover: ten numbered probes a second, gaps, path, signed entry.",
+    ),
     "now": ("standing", "Show what stands: targets, open incidents, the agent's own health."),
     "incidents": ("standing", "List incidents, the newest first."),
     "policy": ("policing", "The policies."),
@@ -42,7 +46,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Module and first sentence of each command, in the order people see them."""
 
-UNKNOWN_IS_THREE = frozenset({"check"})
+UNKNOWN_IS_THREE = frozenset({"check", "drill"})
 """Commands whose exit code for bad input is 3, as monitoring plugins have it."""
 INTERRUPTED, BROKEN_PIPE = 130, 141
 

@@ -15,6 +15,7 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.standing_lines import UNOBSERVED, print_incidents, print_now
+from monitor.cli.standing_redundancy import offline_redundancy
 from monitor.text import preferred_language, say
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _rfc3339(at_us: int) -> str:
 def _offline(configuration: "Configuration") -> dict[str, Any]:
     """The daemon's answer as far as the database can give it."""
     from monitor.clock import SystemClock
-    from monitor.daemon.show import incident
+    from monitor.daemon.show import incidents as incidents_of
     from monitor.store.glance import glance
 
     agent, now_us = configuration.agent, SystemClock().wall_us()
@@ -82,7 +83,10 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
         "at": _rfc3339(now_us),
         "uptime_s": None,
         "series": _offline_series(configuration, seen, now_us),
-        "incidents": [incident(row) for row in seen.fold.incidents.values()],
+        "redundancy": offline_redundancy(configuration, seen, now_us),
+        "incidents": incidents_of(
+            seen.fold.incidents.values(), seen.fold.labels.values(), configuration.targets
+        ),
         "labels": [
             {
                 "label": label.label,
@@ -106,6 +110,7 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
         "notes": [],
         "trouble": None,
         "alerts_waiting": None,
+        "routes": None,
         "configuration": None,
     }
 
@@ -193,8 +198,8 @@ def incidents(
 def _stored_incidents(
     configuration: "Configuration", only_open: bool, limit: int
 ) -> list[dict[str, Any]]:
-    from monitor.daemon.show import incident
+    from monitor.daemon.show import incidents as incidents_of
     from monitor.store.glance import recent_incidents
 
-    rows = recent_incidents(configuration.agent.store_url(), only_open=only_open, limit=limit)
-    return [incident(row) for row in rows]
+    seen = recent_incidents(configuration.agent.store_url(), only_open=only_open, limit=limit)
+    return incidents_of(seen.incidents, seen.labels, configuration.targets)

@@ -6,7 +6,9 @@ from typing import Any
 
 import typer
 
+from alerts.receipt import receipt_sentence
 from monitor.cli.common import on_terminal, print_table, printable, spoken_bytes
+from monitor.cli.standing_redundancy import print_redundancy
 from monitor.text import Language, catalogue, say
 
 UNOBSERVED = "unobserved"
@@ -19,12 +21,20 @@ def print_now(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> None:
     typer.echo("")
     _print_series(found["series"], zone, lang)
     typer.echo("")
+    if found.get("redundancy"):
+        print_redundancy(found["redundancy"], lambda moment: _local(moment, zone), lang)
+        typer.echo("")
     if found["incidents"]:
         print_incidents(found["incidents"], zone, lang)
     else:
         typer.echo(say("cli.now-no-incident", lang))
     typer.echo("")
-    for line in (*_labels(found, zone, lang), *_health(found, lang), *_ledger(found, zone, lang)):
+    for line in (
+        *_labels(found, zone, lang),
+        *_health(found, lang),
+        *_routes(found, zone, lang),
+        *_ledger(found, zone, lang),
+    ):
         typer.echo(printable(line))
 
 
@@ -103,6 +113,24 @@ def _health(found: Mapping[str, Any], lang: Language) -> list[str]:
     return [*said, *(_note(note, lang) for note in found["notes"])]
 
 
+def _routes(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> list[str]:
+    """The routes whose last attempt failed."""
+    return [
+        say(
+            "cli.now-route",
+            lang,
+            route=one["name"],
+            receipt=receipt_sentence(one["last_failure"]["receipt"], lang),
+            failed=_local(one["last_failure"]["at"], zone),
+            count=one["waiting"],
+            oldest=_local(one["waiting_since"], zone),
+            delivered=_local(one["last_delivery"], zone),
+        )
+        for one in found["routes"] or ()
+        if one["failing"]
+    ]
+
+
 def _note(key: str, lang: Language) -> str:
     """A note of a prober: a key of the texts where there is one."""
     area, dot, name = key.partition(".")
@@ -141,6 +169,12 @@ def _ledger(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> list[str]
     return said
 
 
+def _cut_off(incident: Mapping[str, Any], lang: Language) -> list[str]:
+    """How much is, or was, unreachable because of it."""
+    count = incident["consequences"]["count"]
+    return [say("cli.incident-cut-off", lang, count=count)] if count else []
+
+
 def _bytes(count: int | None) -> str:
     return "–" if count is None else spoken_bytes(count)
 
@@ -173,7 +207,7 @@ def print_incidents(listed: Sequence[Mapping[str, Any]], zone: tzinfo, lang: Lan
                 _local(one["since"], zone),
                 _local(one["ended_since"], zone),
                 say(f"cli.act-{one['act']}", lang),
-                "; ".join(one["reasons"]),
+                "; ".join([*_cut_off(one, lang), *one["reasons"]]),
             )
         )
     styles = {say("cli.severity-critical", lang): "bold red"}

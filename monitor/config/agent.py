@@ -33,6 +33,7 @@ def build_agent(entry: AgentEntry, directory: Path) -> Agent:
         store=entry.store or f"sqlite:///{state}/ledger.db",
         high_water_mark=Path(entry.high_water_mark) if entry.high_water_mark else mark,
         control=Path(entry.control),
+        packets=Path(entry.packets),
         trusted_key=directory / "trust" / "log.vkey",
         retention_us=entry.retention,
         scope=(*_written_scope(entry), *_own_scope(entry)),

@@ -11,7 +11,7 @@ from checks.scope import RangeScope
 from checks.table import KINDS
 from monitor.config.configuration import AGENT
 from monitor.config.inventory import Inventory, Item, parents_of
-from monitor.config.looks import asked_look, default_looks, hosts
+from monitor.config.looks import asked_looks, default_looks, hosts, legs_of
 from monitor.config.problem import Place, Problem, problem, shown
 from monitor.config.schema import AgentEntry, Entry, LinkEntry, ProbedEntry, ZoneEntry
 from monitor.config.settings import CheckTables, Table, read_tables, settle
@@ -26,7 +26,8 @@ _KINDS = {
     "services": Kind.SERVICE,
     "canaries": Kind.CANARY,
 }
-AGENT_CHECKS = ("host", "clock")
+AGENT_CHECKS = ("host", "clock", "egress")
+REDUNDANCY = "redundancy"
 AGENT_KIND = next((kind for kind in Kind if kind.value == AGENT), Kind.SERVICE)
 """A kind of its own where the model has one; else told from services by its role."""
 
@@ -99,6 +100,8 @@ class Assigning:
     problems: list[Problem]
     warnings: list[Problem]
     assignments: list[Assignment] = field(default_factory=list)
+    sites: dict[str, CheckTables] = field(default_factory=dict)
+    """The `checks:` of each site."""
 
     def item(self, item: Item) -> None:
         """The assignments of one entry, and the warnings it deserves."""
@@ -117,14 +120,60 @@ class Assigning:
         wanted = [*looks, *(check for check in tables.tables if check not in looks)]
         before = len(self.assignments)
         for check in wanted:
-            if check not in tables.off:
-                urls = looks.get(check) or (asked_look(entry, check, tables.tables[check]),)
+            if KINDS[check].derived or item.section == "sites":
+                self._require_site(item, check, tables)
+            elif check not in tables.off:
+                urls = looks.get(check) or asked_looks(entry, check, tables.tables[check])
                 self._assign(item.key, check, urls, tables, item.place(), enabled=enabled)
         probed = item.section not in ("sites", "zones")
         if enabled and probed and len(self.assignments) == before:
             self.warnings.append(problem(item.place(), "no-checks", name=shown(item.key)))
         if enabled:
             self._check_scope(item)
+        if item.section == "sites":
+            self.sites[item.key] = tables
+
+    def redundancy(self, inventory: Inventory) -> None:
+        """Each site with two legs or more is looked at as often as its legs are; after `item`."""
+        legs, intervals = legs_of(inventory.items.values()), self._shortest()
+        for key, tables in self.sites.items():
+            own = [intervals[link] for link in legs.get(key, ()) if link in intervals]
+            if len(legs.get(key, ())) < 2:
+                self._require_no(REDUNDANCY, key, tables)
+            elif REDUNDANCY not in tables.off:
+                item = inventory.items[key]
+                often = {"interval": min(own)} if own else {}
+                self._assign(
+                    key,
+                    REDUNDANCY,
+                    ("",),
+                    tables,
+                    item.place(),
+                    enabled=isinstance(item.entry, Entry) and item.entry.enabled,
+                    defaults={**often, **self.defaults.get(REDUNDANCY, {})},
+                )
+
+    def _shortest(self) -> dict[str, int]:
+        """For each target the shortest interval (µs) of the checks that show it available."""
+        found: dict[str, int] = {}
+        for one in self.assignments:
+            if KINDS[one.check].available:
+                interval = one.settings.interval
+                found[one.target] = min(interval, found.get(one.target, interval))
+        return found
+
+    def _require_no(self, check: str, site: str, tables: CheckTables) -> None:
+        if check in tables.tables:
+            place = tables.tree.of_key(tables.place_of(check))
+            self.problems.append(problem(place, "few-legs", name=shown(site)))
+
+    def _require_site(self, item: Item, check: str, tables: CheckTables) -> None:
+        """A site is looked at by what derives its state from its links, and nothing else is."""
+        fits = KINDS[check].derived and item.section == "sites"
+        if not fits:
+            place = tables.tree.of_key(tables.place_of(check))
+            code = "site-check" if item.section == "sites" else "only-sites"
+            self.problems.append(problem(place, code, check=shown(check)))
 
     def of_agent(self, entry: AgentEntry, tree: Tree) -> None:
         """The agent's own checks: the host always, the clock where time servers are named."""
@@ -146,15 +195,19 @@ class Assigning:
         place: Place,
         *,
         enabled: bool,
+        defaults: Table | None = None,
     ) -> None:
+        if check in tables.refused:
+            return
         own = tables.tables.get(check, {})
         if own:
             place = tables.tree.of_key(tables.place_of(check))
+        before = self.defaults.get(check, {}) if defaults is None else defaults
         for url in urls:
-            settings = settle(check, url, self.defaults.get(check, {}), own, place, self.problems)
+            settings = settle(check, url, before, own, place, self.problems)
             if settings is None:
                 continue
-            if settings.timeout > settings.interval:
+            if settings.timeout > settings.interval and not KINDS[check].derived:
                 self.warnings.append(problem(place, "timeout-long", check=shown(check)))
             if enabled:
                 self._append(key, check, settings)

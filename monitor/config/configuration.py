@@ -34,6 +34,8 @@ class Agent:
     store: str | Secret = field(repr=False)
     high_water_mark: Path
     control: Path
+    packets: Path
+    """The socket of the packet process."""
     trusted_key: Path
     """trust/log.vkey beside the configuration: what `verify` trusts."""
     retention_us: int
@@ -65,6 +67,24 @@ class RoutePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """A declared window of a link: a failover may be drilled inside it, by whose authority."""
+
+    link: str
+    from_us: int
+    """UTC µs; the window ends before `until_us`."""
+    until_us: int
+    authorised_by: str
+    letter: str
+    probe: str
+    """Address or host name behind the redundant pair: its outage is what is measured."""
+
+    def open_at(self, wall_us: int) -> bool:
+        """Whether the window is open at this moment."""
+        return self.from_us <= wall_us < self.until_us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything the files say, checked whole. Order is that of the files, sorted by name."""
 
@@ -86,6 +106,8 @@ class Configuration:
     """Typed settings by check that agent.yaml gives every target."""
     texts: Mapping[str, bytes]
     """Every file as read, by its path below the directory; secrets are references only."""
+    drills: Mapping[str, tuple[Drill, ...]] = field(default_factory=dict)
+    """Declared windows by link, in the order written."""
     warnings: tuple[Problem, ...] = ()
 
     def settings(self, check: str, base: Settings) -> Settings:

@@ -1,6 +1,6 @@
 """policies/*.yaml and alerts.yaml, compiled; mistakes inside expressions get their place."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path as FilePath
@@ -13,12 +13,14 @@ from monitor.config.problem import Place, Problem, problem, shown
 from monitor.config.reading import table
 from monitor.config.validation import offending, suggestion, unknown, validate
 from monitor.config.yaml_tree import Path, Tree
+from monitor.ledger.batch import MOST_VERDICTS
 from monitor.model import TARGET_FACTS, Target
 from monitor.secret import Secret, mask
 from policies.compiling import compile_policy
 from policies.errors import ExpressionError, PolicyErrors
 from policies.expression import Environment
 from policies.rule import Policy
+from policies.selection import applicable
 from policies.source import PolicySource
 
 
@@ -102,6 +104,35 @@ def check_rule_names(policies: list[tuple[Policy, Tree]], problems: list[Problem
                     near = suggestion(name, names)
                     text = "measured-by-unknown-near" if near else "measured-by-unknown"
                     problems.append(problem(place, text, name=shown(name), near=shown(near)))
+
+
+def check_rule_counts(
+    policies: Sequence[tuple[Policy, Tree]],
+    targets: Mapping[str, Target],
+    looked: Iterable[tuple[str, str]],
+    problems: list[Problem],
+) -> None:
+    """A judgement has room for `MOST_VERDICTS`: the first rule too many is told, once a check."""
+    told: set[str] = set()
+    every = [policy for policy, _ in policies]
+    places = {
+        (rule.policy, rule.id): tree.of_value(("rules", position))
+        for policy, tree in policies
+        for position, rule in enumerate(policy.rules)
+    }
+    for key, check in sorted(looked):
+        kind = KINDS[check]
+        facts = targets[key].facts()
+        rules = applicable(every, facts, check, kind.available, kind.evidence.FACTS)
+        if len(rules) <= MOST_VERDICTS or check in told:
+            continue
+        told.add(check)
+        extra = rules[MOST_VERDICTS]
+        if extra is not None:
+            names = {"check": shown(check), "target": shown(key)}
+            counts = {"count": len(rules), "most": MOST_VERDICTS}
+            place = places[extra.policy, extra.id]
+            problems.append(problem(place, "rules-too-many", **names, **counts))
 
 
 def unmatched(

@@ -11,10 +11,12 @@ from types import MappingProxyType
 from checks.scope import RangeScope
 from monitor.config.agent import agent_warnings, build_agent
 from monitor.config.assignment import Assigning, agent_target, targets_of
-from monitor.config.configuration import AGENT, Agent, Configuration, RoutePlan
+from monitor.config.configuration import AGENT, Agent, Configuration, Drill, RoutePlan
+from monitor.config.drills import Declaring
 from monitor.config.inventory import Inventory, check_references, read_inventory, read_section
 from monitor.config.judging import (
     RouteReading,
+    check_rule_counts,
     check_rule_names,
     lines_of,
     read_policies,
@@ -64,9 +66,13 @@ class _Loading:
         targets = {target.key: target for target in targets_of(self.inventory)}
         targets[AGENT] = agent_target(entry)
         defaults, assigning = self._assign(agent, entry, tree)
+        drills = self._drills(agent)
         if self.problems:
             raise ConfigurationError(self.problems)
         looked = {(one.target, one.check) for one in assigning.assignments}
+        check_rule_counts(policies, targets, looked, self.problems)
+        if self.problems:
+            raise ConfigurationError(self.problems)
         self.warnings.extend(unmatched(policies, targets, looked))
         items = self.inventory.items.values()
         return Configuration(
@@ -88,6 +94,7 @@ class _Loading:
             access=tuple(entry for entry, _, _ in self.inventory.access),
             defaults=MappingProxyType(dict(defaults.tables)),
             texts=MappingProxyType(self.reading.texts),
+            drills=MappingProxyType(drills),
             warnings=tuple(sorted(self.warnings)),
         )
 
@@ -155,8 +162,19 @@ class _Loading:
         )
         for item in self.inventory.items.values():
             assigning.item(item)
+        assigning.redundancy(self.inventory)
         assigning.of_agent(entry, tree)
         return defaults, assigning
+
+    def _drills(self, agent: Agent) -> dict[str, tuple[Drill, ...]]:
+        return Declaring(
+            inventory=self.inventory,
+            zone=agent.timezone,
+            scope=RangeScope(agent.scope, today=lambda: self.today),
+            today=self.today,
+            problems=self.problems,
+            warnings=self.warnings,
+        ).drills()
 
 
 def _no_pack(place: Place, name: str) -> Problem:

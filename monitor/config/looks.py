@@ -1,9 +1,9 @@
 """What is looked at on an entry of the inventory: by which checks, at which URLs. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from monitor.config.inventory import AnyEntry
+from monitor.config.inventory import AnyEntry, Item
 from monitor.config.schema import CanaryEntry, HotspotEntry, LinkEntry, ServiceEntry
 
 _PORTS = {"https": 443, "http": 80, "tls": 443, "dns": 53}
@@ -38,18 +38,25 @@ def _service_looks(entry: ServiceEntry) -> dict[str, tuple[str, ...]]:
     return looks
 
 
+def asked_looks(entry: AnyEntry, check: str, own: Mapping[str, object]) -> tuple[str, ...]:
+    """The URLs of a check that an entry asks for by `checks:`; of a path one for each address."""
+    if check == "path":
+        return tuple(f"path://{bracketed(host)}" for host in hosts(entry)) or ("",)
+    return (asked_look(entry, check, own),)
+
+
 def asked_look(entry: AnyEntry, check: str, own: Mapping[str, object]) -> str:
     """The URL of a check that an entry asks for by `checks:`; empty when nothing suggests one.
 
     `own`: the settings that the entry gives the check; a `port` there is part of the URL.
     """
     found = hosts(entry)
-    if not found or check not in ("icmp", "tcp", "tls", "http", "dns"):
+    if not found or check not in ("icmp", "tcp", "tls", "http", "dns", "neighbour"):
         return ""
     host = bracketed(found[0])
     port = own.get("port") or _port(entry, check)
-    if check == "icmp":
-        return f"icmp://{host}"
+    if check in ("icmp", "neighbour"):
+        return f"{check}://{host}"
     if check == "http":
         return f"http://{host}/"
     if check == "dns":
@@ -85,3 +92,12 @@ def hosts(entry: AnyEntry) -> tuple[str, ...]:
 def bracketed(host: str) -> str:
     """A host as it stands in a URL (RFC 3986, 3.2.2)."""
     return f"[{host}]" if ":" in host else host
+
+
+def legs_of(items: Iterable[Item]) -> dict[str, list[str]]:
+    """For each site its links that are enabled, in the order of the files."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        if isinstance(item.entry, LinkEntry) and item.entry.enabled:
+            found.setdefault(item.entry.site, []).append(item.key)
+    return found

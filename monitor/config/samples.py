@@ -59,7 +59,7 @@ defaults:
   tls: {interval: 1h}
 
 # Bundled policies to judge by. / Kebijakan bawaan yang dipakai menilai.
-packs: [availability, delay-and-loss, tls-baseline, agent-health]
+packs: [availability, delay-and-loss, redundancy, tls-baseline, agent-health]
 """
 
 SERVICES = """\

@@ -17,6 +17,7 @@ from monitor.config.values import (
     Length,
     Line,
     Mac,
+    Moment,
     Network,
     Origin,
     Port,
@@ -83,6 +84,8 @@ class AgentEntry:
     """Kept apart from the database; default: a directory beside the state directory."""
     control: Absolute = "/run/sasando/control.sock"
     """The socket on which commands meet the daemon."""
+    packets: Absolute = "/run/sasando-packets/packets.sock"
+    """The socket of the packet process, which vrrp, hsrp and neighbour need."""
     retention: Length = 730 * DAY_US
     scope: list[ScopeEntry] = field(default_factory=list)
     resolvers: list[Address] = field(default_factory=list)
@@ -134,6 +137,22 @@ class SiteEntry(Entry):
 
     aliases: list[Line] = field(default_factory=list)
     """Other spellings of its name."""
+    checks: CheckTable = field(default_factory=dict)
+    """Of a site: redundancy alone, where it has two links or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillEntry:
+    """A declared window in which a failover of the link's site may be drilled."""
+
+    from_: Annotated[Moment, Field(alias="from")]
+    """Day and time, in the city's zone unless it carries one."""
+    until: Moment
+    authorised_by: Annotated[Line, MinLen(1)]
+    letter: Annotated[Line, MinLen(1)]
+    """Number of the letter."""
+    probe: Host | None = None
+    """What must stay reachable; default: the first service or hotspot of the link's site."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +163,8 @@ class LinkEntry(ProbedEntry):
     """An address or a host name; a list: at most one address of each family."""
     fee: Annotated[int, Ge(0)] | None = None
     """Rupiah a month."""
+    drills: list[DrillEntry] = field(default_factory=list)
+    """Windows in which `sasando drill` may measure a failover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ class CheckTables:
     path: Path
     tables: Mapping[str, Table]
     off: frozenset[str]
+    refused: frozenset[str] = frozenset()
+    """Checks with a mistake among their settings: told already, and not to be told again."""
 
     def place_of(self, check: str, name: str = "") -> Path:
         """The path of a check's table or of one setting in it."""
@@ -53,6 +55,7 @@ def read_tables(
     """The settings by check that stand at `path`, each value of its type."""
     tables: dict[str, Table] = {}
     off: set[str] = set()
+    refused: set[str] = set()
     for check, content in plain.items():
         where = (*path, check)
         if check not in KINDS:
@@ -61,13 +64,18 @@ def read_tables(
         elif content is False:
             off.add(check)
         elif content is None or isinstance(content, dict):
+            before = len(problems)
             tables[check] = _read_table(KINDS[check].settings, content or {}, tree, where, base,
                                         problems)  # fmt: skip
+            if len(problems) > before:
+                refused.add(check)
         else:
             value = offending(where, content)
             place = tree.of_value(where)
             problems.append(problem(place, "want-check-table", check=shown(check), value=value))
-    return CheckTables(tree=tree, path=path, tables=tables, off=frozenset(off))
+    return CheckTables(
+        tree=tree, path=path, tables=tables, off=frozenset(off), refused=frozenset(refused)
+    )
 
 
 def unknown_check(tree: Tree, where: Path, near: str) -> Problem:

@@ -195,6 +195,7 @@ KNOWN_SENTENCES = frozenset(_KEY_OF_TYPE.values()) | {
     "origin-bad",
     "path-not-absolute",
     "duration-bad",
+    "moment-bad",
     "secret-form",
 }
 """Error types that are, or become, names of texts."""

@@ -5,6 +5,7 @@ A PydanticCustomError's type is the name of its text in `config.toml`; "value" i
 """
 
 import re
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ _LAST_LABEL = re.compile(r"(?:.*\.)?[0-9]+\.?")
 _ORIGIN = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 """C2SP signed-note: not empty, no Unicode space, no plus; we add a bound."""
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+"""A day and a time of day (RFC 3339), the zone left out where it is the city's own."""
 _SCHEMES = ("https", "http", "tcp", "tls", "icmp", "dns")
 
 
@@ -131,6 +134,15 @@ def _absolute(text: str) -> str:
     return text
 
 
+def _moment(text: str) -> str:
+    try:
+        if _MOMENT.fullmatch(text):
+            return datetime.fromisoformat(text).isoformat()
+    except ValueError:  # a 13th month
+        pass
+    raise PydanticCustomError("moment-bad", "moment")
+
+
 class Span:
     """Marks a length of time written with its unit and held as microseconds."""
 
@@ -166,6 +178,8 @@ Url = Annotated[str, AfterValidator(_url)]
 Mac = Annotated[str, AfterValidator(_mac)]
 Zone = Annotated[str, AfterValidator(_timezone)]
 Origin = Annotated[str, AfterValidator(_origin)]
+Moment = Annotated[str, AfterValidator(_moment)]
+"""A day and a time, 2026-12-01T22:00; in the city's zone unless it carries one."""
 Absolute = Annotated[str, AfterValidator(_absolute)]
 Port = Annotated[int, Interval(ge=1, le=65_535)]
 Length = Annotated[int, Span()]

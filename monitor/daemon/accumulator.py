@@ -7,6 +7,7 @@ time becomes unobserved.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from checks.base import Outcome
 from monitor.clock import Anchor
@@ -14,16 +15,15 @@ from monitor.daemon.plan import Item, Judgement
 from monitor.incident import Book, Judged, Subject
 from monitor.ledger.batch import Batch, Group, Row, group_rows
 from monitor.ledger.entry import EntryError
-from monitor.model import Compliant, FaultKind, Severity, State, Violated
-from monitor.sight import Sights
+from monitor.model import Compliant, FaultKind, Severity, Violated
+from monitor.sight import Sights, View
 from policies.selection import waiver_of
 
 MAX_ROWS = 200_000
 ROWS_PER_ENTRY = 16_384
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(NamedTuple):
     """The newest observation of a series, for people who ask what stands."""
 
     at_us: int
@@ -53,26 +53,25 @@ class Accumulator:
         """Judge one outcome and keep it for the next commit."""
         at_us = anchor.wall_at(outcome.started_ns)
         judgement = item.judge(outcome, self.blind)
+        self.latest[item.number] = Seen(at_us, outcome, judgement)
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
-            # A name without an address of this family: there is nothing to observe.
-            self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
-            return
-        self.latest[item.number] = Seen(at_us=at_us, outcome=outcome, judgement=judgement)
+            return  # a name without an address of this family: there is nothing to observe
         if item.rules[0] is not None:  # a certificate or a clock says nothing of the way
-            self.sights.note(item.target.key, item.number, judgement.state, at_us)
+            took_us = max(0, outcome.elapsed_us)
+            self.sights.note(item.target.key, item.number, judgement.state, at_us, took_us=took_us)
         if self.count >= MAX_ROWS:
             self.lose("unwritten-observations")
             return
         self.count += 1
         measures, posture = item.stored(outcome)
         row = Row(
-            series=item.number,
-            started_ms=outcome.started_ns,  # ns until the batch knows its anchor
-            elapsed_ms=max(0, outcome.elapsed_us) // 1_000,
-            judgement=judgement.number,
-            fault=outcome.fault.kind if outcome.fault else None,
-            record=None if posture is None else self._record(posture),
-            measures=measures,
+            item.number,
+            outcome.started_ns,  # ns until the batch knows its anchor
+            max(0, outcome.elapsed_us) // 1_000,
+            judgement.number,
+            outcome.fault.kind if outcome.fault else None,
+            None if posture is None else self._record(posture),
+            measures,
         )
         self.rows.setdefault(item.kind.name, []).append(row)
         self._judge(item, judgement, at_us)
@@ -102,6 +101,12 @@ class Accumulator:
         for group in groups:
             yield from _entries(group, anchor_index, anchor, now)
 
+    def shift(self, by_us: int, reached_us: int) -> None:
+        """Every moment that is compared, onto the scale of a new anchor (see `Book.shift`)."""
+        self.judged = [replace(one, at_us=one.at_us + by_us) for one in self.judged]
+        self.sights.shift(by_us)
+        self.book.shift(by_us, reached_us)
+
     def forget(self) -> None:
         """Give up the rows so far: there is no anchor yet that they could count from."""
         count = sum(len(rows) for rows in self.rows.values())
@@ -112,7 +117,7 @@ class Accumulator:
     def keep_only(self, present: Mapping[int, str]) -> None:
         """After a reload: forget the series (number → target) that are no longer there."""
         self.latest = {n: seen for n, seen in self.latest.items() if n in present}
-        kept: dict[str, dict[int, tuple[State, int]]] = {}
+        kept: dict[str, dict[int, View]] = {}
         for views in self.sights.seen.values():
             for number, view in views.items():
                 if number in present:
@@ -126,10 +131,14 @@ class Accumulator:
 
     def _judge(self, item: Item, judgement: Judgement, at_us: int) -> None:
         """Keep the definite verdicts that can move an incident."""
+        if not judgement.violated and not self.book.standings and not self.waiting:
+            return  # nothing stands that a good observation could move: the usual case
         for rule, confirm, verdict in zip(
             item.rules, item.confirms, judgement.verdicts, strict=True
         ):
             if rule is None or not isinstance(verdict, Violated | Compliant):
+                continue
+            if not item.tells(rule):
                 continue
             subject = Subject(item.number, rule.policy, rule.id)
             violated = isinstance(verdict, Violated)

@@ -13,15 +13,17 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.daemon import show
-from monitor.daemon.control import Answer, ControlError
+from monitor.daemon.control import Answer, ControlError, Told
+from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.plan import Item, item_of, rules_of
+from monitor.daemon.redundant import month_of, series_of, site_shown, stored_of
 from monitor.daemon.reloading import refusal
-from monitor.derive import IncidentRow
+from monitor.labels import UNREACHABLE
 from monitor.model import Kind, State, Target
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
-from monitor.store.glance import recent_incidents
+from monitor.store.glance import Incidents, recent_incidents, spans_since
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -40,15 +42,15 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     """Every command of the socket."""
 
     async def now(_request: Mapping[str, Any], _author: str) -> Any:
-        return standing(daemon)
+        return {**standing(daemon), "redundancy": await redundancy(daemon)}
 
     async def incidents(request: Mapping[str, Any], _author: str) -> Any:
         limit = request.get("limit", 100)
         if type(limit) is not int or not 0 <= limit <= MOST_INCIDENTS:
             raise ControlError("cli.request")
         # Neither on the loop nor on the writer's engine, whose every transaction takes the lock.
-        rows = await asyncio.to_thread(_incidents, daemon.ledger.url, request.get("open"), limit)
-        return [show.incident(row) for row in rows]
+        seen = await asyncio.to_thread(_incidents, daemon.ledger.url, request.get("open"), limit)
+        return show.incidents(seen.incidents, seen.labels, daemon.plan.configuration.targets)
 
     async def latest(request: Mapping[str, Any], _author: str) -> Any:
         return _latest(daemon, str(request.get("target", "")))
@@ -59,7 +61,12 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     return {"now": now, "incidents": incidents, "latest": latest, "check": check}
 
 
-def _incidents(url: str, only_open: object, limit: int) -> list[IncidentRow]:
+def told(daemon: "Daemon") -> Mapping[str, Told]:
+    """Every command of the socket that takes its time."""
+    return {"drill": Drills(daemon).answer}
+
+
+def _incidents(url: str, only_open: object, limit: int) -> Incidents:
     try:
         return recent_incidents(url, only_open=bool(only_open), limit=limit)
     except StoreError as error:
@@ -194,7 +201,11 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
         "at": show.rfc3339(now_us),
         "uptime_s": (now_us - daemon.started_us) // 1_000_000,
         "series": [_series(daemon, item, now_us) for item in daemon.plan.items.values()],
-        "incidents": [show.incident(row) for row in daemon.writer.view.incidents.values()],
+        "incidents": show.incidents(
+            list(daemon.writer.view.incidents.values()),
+            list(seen.book.labels.values()),
+            configuration.targets,
+        ),
         "labels": [
             {
                 "label": label.label,
@@ -218,6 +229,7 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
         "notes": daemon.probers.notes(),
         "trouble": daemon.committing.trouble.code if daemon.committing.trouble else None,
         "alerts_waiting": daemon.sender.waiting(),
+        "routes": [show.route(record) for record in daemon.sender.records()],
         "configuration": {
             "refused": daemon.refused is not None,
             "reloads": daemon.reloads,
@@ -226,6 +238,27 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
             else [],
         },
     }
+
+
+async def redundancy(daemon: "Daemon") -> list[dict[str, Any]]:
+    """The redundant sites; the month is null where the store cannot be read at present."""
+    sites = list(daemon.legs.sites())
+    if not sites:
+        return []
+    now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+    month = month_of(now_us, daemon.plan.configuration.agent.timezone)
+    fold = daemon.writer.view  # taken first: what is read later may only be newer
+    labels = daemon.recorder.accumulator.book.labels
+    series = series_of(site.plans for site in sites)
+    try:
+        read = await asyncio.to_thread(
+            spans_since, daemon.ledger.url, series, UNREACHABLE, month.started_us
+        )
+    except StoreError:
+        stored = None
+    else:
+        stored = stored_of(*read)
+    return [site_shown(site, labels, fold, stored, month) for site in sites]
 
 
 def _series(daemon: "Daemon", item: Item, now_us: int) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from ipaddress import ip_address
+from pathlib import Path
 
-from checks.base import Net, Prober, Scope
+from checks.base import Leg, Net, Prober, Scope, no_legs
+from checks.packets.client import PacketClient
 from checks.resolver import LoopResolver
 from checks.scope import RangeScope, ScopeRange
 from checks.table import KINDS
@@ -55,8 +57,10 @@ def build_net(
     time_servers: tuple[str, ...] = (),
     ca_file: str = "",
     tick_ms: int = 50,
+    packets: Path | None = None,
+    legs: Callable[[str], Sequence[Leg]] = no_legs,
 ) -> Net:
-    """The scope by today's date (UTC), the resolver, the clocks."""
+    """The scope by today's date (UTC), the resolver, the clocks, the way to the packet process."""
     return Net(
         scope=scope,
         # The agent's own name servers, configured or the system's, count as scope.
@@ -69,6 +73,8 @@ def build_net(
         nameservers=resolvers,
         time_servers=time_servers,
         tick_ms=tick_ms,
+        packets=None if packets is None else PacketClient(str(packets), clock.boottime_ns),
+        legs=legs,
     )
 
 
@@ -129,3 +135,5 @@ class Probers(Mapping[str, Prober]):
             await prober.close()
         if isinstance(self.net.resolver, LoopResolver):
             await self.net.resolver.close()
+        if self.net.packets is not None:
+            await self.net.packets.close()

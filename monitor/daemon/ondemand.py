@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from checks.base import Outcome, Probe, Prober
+from checks.base import Leg, Outcome, Probe, Prober
 from monitor.clock import Anchor
 from monitor.daemon import show
 from monitor.daemon.control import ControlError
@@ -15,7 +15,9 @@ from monitor.daemon.net import FixedResolver, Probers, family_of
 from monitor.daemon.plan import Item
 from monitor.ledger.entry import OperatorAct
 from monitor.ledger.wire import encode
+from monitor.legs import routers_in
 from monitor.model import Family, Fault, FaultKind
+from monitor.redundancy import leg_state
 
 TICK_S = 0.02
 AT_ONCE = 256
@@ -31,7 +33,7 @@ async def probe_at(
 ) -> tuple[list[Item], list[Outcome]]:
     """The probed items and their outcomes; `address`: every name is taken to be there."""
     if not address:
-        return list(items), await probe(items, probers, ticking=ticking)
+        return list(items), await _probe_all(items, probers, ticking=ticking)
     try:
         family = family_of(address)
     except ValueError:
@@ -39,9 +41,45 @@ async def probe_at(
     items = [i for i in items if i.assignment.family in (family, Family.NONE)]
     own = Probers(replace(probers.net, resolver=FixedResolver(address)))
     try:
-        return items, await probe(items, own, ticking=False)
+        return items, await _probe_all(items, own, ticking=False)
     finally:
         await own.close()
+
+
+async def _probe_all(items: Sequence[Item], probers: Probers, *, ticking: bool) -> list[Outcome]:
+    """Derived checks come last, so that they see what the others saw just now."""
+    first = [item for item in items if not item.kind.derived]
+    outcomes = dict(zip(map(id, first), await probe(first, probers, ticking=ticking), strict=True))
+    derived = [item for item in items if item.kind.derived]
+    if derived:
+        seen: dict[str, list[tuple[Item, Outcome]]] = {}
+        for item in first:
+            seen.setdefault(item.target.key, []).append((item, outcomes[id(item)]))
+        net = replace(
+            probers.net,
+            legs=lambda site: [
+                leg_after(leg, seen.get(leg.link, ())) for leg in probers.net.legs(site)
+            ],
+        )
+        own = {item.kind.name: item.kind.prober(net) for item in derived}
+        last = await probe(derived, own, ticking=False)
+        outcomes.update(zip(map(id, derived), last, strict=True))
+    return [outcomes[id(item)] for item in items]
+
+
+def leg_after(leg: Leg, seen: Sequence[tuple[Item, Outcome]]) -> Leg:
+    """The leg as these observations of its link show it; they are newer than its own."""
+    own = [(item, outcome) for item, outcome in seen if not _absent(outcome)]
+    states = [i.judge(o, blind=False).state for i, o in own if i.rules[0] is not None]
+    if states:
+        started_ns = min(outcome.started_ns for _, outcome in own)
+        leg = replace(leg, state=leg_state(states), since_ns=started_ns)
+    paths = [o.evidence for i, o in own if i.kind.name == "path" and o.evidence is not None]
+    return replace(leg, routers=routers_in(paths)) if paths else leg
+
+
+def _absent(outcome: Outcome) -> bool:
+    return outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT
 
 
 async def probe(

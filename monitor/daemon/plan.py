@@ -6,10 +6,11 @@ and is "indeterminate" where the check says nothing of it (certificates, clocks,
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from types import MappingProxyType
 
 from checks.base import Assignment, CheckKind, Outcome
 from checks.table import KINDS
-from monitor.incident import Confirm
 from monitor.ledger.wire import encode
 from monitor.model import (
     Compliant,
@@ -20,11 +21,17 @@ from monitor.model import (
     Verdict,
     Violated,
 )
-from policies.rule import Policy, Rule
+from policies.confirm import Confirm
+from policies.rule import DEFAULT_POLICY, Policy, Rule
 from policies.selection import applicable
 
 NO_RULE = ""
 _DIGIT = {Compliant: 0, Violated: 1, Indeterminate: 2}
+_COMPLIANT = Compliant()
+_NO_VERDICT = Indeterminate(why="no-rule")
+_NO_FACTS: Mapping[str, object] = MappingProxyType({})
+_KEPT = 1_024
+"""What series of the same rules share is made once for this many sets of rules."""
 _STATE = (State.AVAILABLE, State.UNAVAILABLE, State.UNOBSERVED)
 UNAVAILABLE_WHY = "unavailable"
 
@@ -36,6 +43,8 @@ class Judgement:
     verdicts: tuple[Verdict, ...]
     number: int
     state: State
+    violated: bool
+    """Whether any verdict is Violated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +54,6 @@ class Item:
     number: int
     assignment: Assignment
     target: Target
-    target_facts: Mapping[str, object]
     kind: CheckKind
     rules: tuple[Rule | None, ...]
     """None in the first place: the check says nothing of availability."""
@@ -54,6 +62,13 @@ class Item:
     postures: tuple[str, ...]
     mentions: frozenset[str]
     """Every fact of evidence that a rule of this series speaks of."""
+    of_target: bool
+    """Whether a rule of this series speaks of its target too."""
+
+    @property
+    def target_facts(self) -> Mapping[str, object]:
+        """What rules may say of the target; made when asked for, for few ask."""
+        return self.target.facts()
 
     def judge(self, outcome: Outcome, blind: bool) -> Judgement:
         """Every rule's verdict on what a probe brought back.
@@ -65,10 +80,12 @@ class Item:
             why = outcome.fault.kind.value if outcome.fault else FaultKind.INTERNAL.value
             return _judgement([Indeterminate(why=why)] * len(self.rules))
         facts = outcome.evidence.facts_of(self.mentions)
+        target_facts = self.target_facts if self.of_target else _NO_FACTS
         verdicts = [
-            Indeterminate(why="no-rule") if rule is None else rule.judge(facts, self.target_facts)
-            for rule in self.rules
+            _NO_VERDICT if rule is None else rule.judge(facts, target_facts) for rule in self.rules
         ]
+        if verdicts.count(_COMPLIANT) == len(verdicts):
+            return _calm(len(verdicts))
         if blind:
             unseen = Indeterminate(why=FaultKind.AGENT_UPLINK.value)
             verdicts = [unseen if isinstance(v, Violated) else v for v in verdicts]
@@ -76,6 +93,10 @@ class Item:
             down = Indeterminate(why=UNAVAILABLE_WHY)
             verdicts[1:] = [down if isinstance(v, Violated) else v for v in verdicts[1:]]
         return _judgement(verdicts)
+
+    def tells(self, rule: Rule) -> bool:
+        """Whether its violations may open an incident; see `CheckKind.derived`."""
+        return not (self.kind.derived and rule.policy == DEFAULT_POLICY)
 
     def stored(
         self, outcome: Outcome
@@ -91,11 +112,23 @@ class Item:
         return columns, encode({"check": self.kind.name, **posture})
 
 
+@cache
+def _calm(rules: int) -> Judgement:
+    """Every rule is met: the usual case, and always the same judgement."""
+    return _judgement([_COMPLIANT] * rules)
+
+
 def _judgement(verdicts: Sequence[Verdict]) -> Judgement:
+    digits = [_DIGIT[type(verdict)] for verdict in verdicts]
     number = 0
-    for verdict in reversed(verdicts):
-        number = number * 3 + _DIGIT[type(verdict)]
-    return Judgement(verdicts=tuple(verdicts), number=number, state=_STATE[number % 3])
+    for digit in reversed(digits):
+        number = number * 3 + digit
+    return Judgement(
+        verdicts=tuple(verdicts),
+        number=number,
+        state=_STATE[number % 3],
+        violated=_DIGIT[Violated] in digits,
+    )
 
 
 def rules_of(policies: Iterable[Policy], target: Target, check: str) -> tuple[Rule | None, ...]:
@@ -104,7 +137,8 @@ def rules_of(policies: Iterable[Policy], target: Target, check: str) -> tuple[Ru
     return applicable(policies, target.facts(), check, kind.available, kind.evidence.FACTS)
 
 
-def rule_names(rules: Sequence[Rule | None]) -> tuple[str, ...]:
+@lru_cache(maxsize=_KEPT)
+def rule_names(rules: tuple[Rule | None, ...]) -> tuple[str, ...]:
     """What `SeriesDefined.rules` says of them."""
     return tuple(NO_RULE if rule is None else f"{rule.policy}/{rule.id}" for rule in rules)
 
@@ -113,23 +147,38 @@ def item_of(
     number: int, assignment: Assignment, target: Target, rules: tuple[Rule | None, ...]
 ) -> Item:
     """A series made ready."""
-    kind = KINDS[assignment.check]
+    measures, postures = _columns(assignment.check)
     return Item(
         number=number,
         assignment=assignment,
         target=target,
-        target_facts=target.facts(),
-        kind=kind,
-        rules=rules,
-        confirms=tuple(_confirm(rule) for rule in rules),
-        measures=kind.evidence.measures(),
-        postures=kind.evidence.postures(),
-        mentions=frozenset(name for rule in rules if rule for name in rule.mentions),
+        kind=KINDS[assignment.check],
+        rules=_shared(rules),
+        confirms=_confirms(rules),
+        measures=measures,
+        postures=postures,
+        mentions=_mentions(rules),
+        of_target=any(rule.target_mentions for rule in rules if rule),
     )
 
 
-def _confirm(rule: Rule | None) -> Confirm:
-    if rule is None:
-        return Confirm()
-    opening, closing = rule.confirm.open, rule.confirm.close
-    return Confirm(open_n=opening.need, open_m=opening.of, close_n=closing.need, close_m=closing.of)
+@cache
+def _columns(check: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the measures and of the postures of a check's evidence."""
+    evidence = KINDS[check].evidence
+    return evidence.measures(), evidence.postures()
+
+
+@lru_cache(maxsize=_KEPT)
+def _shared(rules: tuple[Rule | None, ...]) -> tuple[Rule | None, ...]:
+    return rules
+
+
+@lru_cache(maxsize=_KEPT)
+def _mentions(rules: tuple[Rule | None, ...]) -> frozenset[str]:
+    return frozenset(name for rule in rules if rule for name in rule.mentions)
+
+
+@lru_cache(maxsize=_KEPT)
+def _confirms(rules: tuple[Rule | None, ...]) -> tuple[Confirm, ...]:
+    return tuple(Confirm() if rule is None else rule.confirm for rule in rules)

@@ -12,6 +12,7 @@ from alerts.payload import alert_id, payload_of
 from alerts.routing import Route, routes_for
 from monitor.clock import Anchor
 from monitor.daemon.accumulator import Accumulator
+from monitor.daemon.consequences import Consequences
 from monitor.incident import Proposal, Subject
 from monitor.ledger.entry import (
     AlertSettled,
@@ -21,6 +22,7 @@ from monitor.ledger.entry import (
     Record,
 )
 from monitor.model import Act, Delivery, IncidentStep, OutboxRow, Target
+from monitor.single_leg import SingleLegs
 from monitor.store.ledger import Commit, Committed, Message
 
 
@@ -54,8 +56,10 @@ class Recorder:
     opened_to: dict[int, tuple[str, ...]] = field(default_factory=dict)
     since: dict[int, int] = field(default_factory=dict)
     """First bad observation of each open incident, for its recovery's message."""
-    judging: frozenset[Subject] = frozenset()
-    """Every subject of the configuration in force; incidents of others close as withdrawn."""
+    judging: Mapping[Subject, bool] = field(default_factory=dict)
+    """Every subject of the configuration in force, and whether it decides availability;
+    incidents of others close as withdrawn."""
+    single_legs: SingleLegs = field(default_factory=SingleLegs)
     loss_since_us: int = 0
     _cut: list[bytes] = field(default_factory=list)
     """Batches of what was seen before a reload or a new anchor; they come first."""
@@ -119,6 +123,9 @@ class Recorder:
         """Everything since the last one as a commit; None when nothing happened."""
         seen, now_us = self.accumulator, self.anchor.wall_at(boottime_ns)
         proposal = self._proposal(now_us)
+        proposal.change.add(
+            self.single_legs.labels(seen.book.labels, boottime_ns, self.anchor.wall_at)
+        )
         commit = _Commit(self)
         commit.raw += self._cut
         commit.first_entries(self._entries)
@@ -167,7 +174,9 @@ class Recorder:
         if draft.anchor is not None:
             if self.anchor_index >= 0:
                 self.cut(now)
-                self.accumulator.sights.seen.clear()  # moments of two scales do not compare
+                reached_us = self.anchor.wall_at(now.boottime_ns)
+                by_us = draft.anchor[1].wall_at(now.boottime_ns) - reached_us
+                self.accumulator.shift(by_us, reached_us)
             self.anchor_index = committed.first + draft.anchor[0]
             self.anchor = draft.anchor[1]
             if self._next_anchor == self.anchor:
@@ -207,12 +216,14 @@ class _Commit:
         self.raw += [entry.to_bytes() for entry in entries]
 
     def steps(self, proposal: Proposal) -> None:
+        told = Consequences(self.recorder, proposal) if proposal.steps else None
         for subject, step in proposal.steps:
             routes = self._routes(step)
             if step.incident is None:
                 self.positions[subject] = len(self.raw)
                 self.opened_to[subject] = routes
-            self._messages(step, routes)
+            if told is not None and routes:
+                self._messages(step, routes, told.of(subject, step))
             self.raw.append(IncidentStepped.of(step).to_bytes())
 
     def _routes(self, step: IncidentStep) -> tuple[str, ...]:
@@ -223,7 +234,9 @@ class _Commit:
             return tuple(name for name in opened_to if name in recorder.routes)
         return routes_for(step, target, recorder.routes, opened_to=opened_to)
 
-    def _messages(self, step: IncidentStep, routes: Iterable[str]) -> None:
+    def _messages(
+        self, step: IncidentStep, routes: Iterable[str], consequences: Sequence[Target]
+    ) -> None:
         recorder = self.recorder
         target = recorder.targets.get(step.target)
         site = recorder.targets.get(target.site) if target else None
@@ -233,6 +246,7 @@ class _Commit:
             site.name if site else "",
             recorder.titles.get((step.policy, step.rule), {}),
             opened_us=recorder.since.get(step.incident) if step.incident is not None else None,
+            consequences=consequences,
         )
         opening = step.incident is None
         self.messages += [

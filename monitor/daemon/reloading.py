@@ -21,6 +21,7 @@ _FIXED = (
     "resolvers",
     "time_servers",
     "ca_file",
+    "packets",
 )
 """Settings of agent.yaml that a running daemon cannot change: they need a restart."""
 _log = structlog.get_logger("sasando.daemon")

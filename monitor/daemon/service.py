@@ -21,9 +21,10 @@ from monitor.clock import Clock, anchor_now
 from monitor.config.configuration import Configuration
 from monitor.config.problem import ConfigurationError
 from monitor.daemon.accumulator import Accumulator
-from monitor.daemon.answers import answers
+from monitor.daemon.answers import answers, told
 from monitor.daemon.committing import Committing
 from monitor.daemon.control import ControlError, ControlServer
+from monitor.daemon.legwatch import LegWatch
 from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.notify import Notifier
 from monitor.daemon.recorder import Recorder
@@ -113,6 +114,13 @@ class Daemon:
             broken=self.fail,
         )
         self.scope = LiveScope(start.clock, agent.scope, agent.timezone)
+        self.legs = LegWatch(
+            self.plan,
+            self.recorder,
+            start.clock,
+            look=self.look,
+            request=lambda slot: self.runner.request(slot),
+        )
         self.probers = self._probers()
         self.runner = Runner(
             start.configuration.assignments,
@@ -121,7 +129,7 @@ class Daemon:
             tick_ms=start.tick_ms,
             results=self.take,
         )
-        self.control = ControlServer(agent.control, answers(self))
+        self.control = ControlServer(agent.control, answers(self), told(self))
         self._stored_at_start = self.stored_bytes()
         self._counted: dict[str, int] = {}
         self._fed = -1
@@ -160,6 +168,7 @@ class Daemon:
             return
         try:
             self.recorder.accumulator.take(item, result.outcome, self.recorder.anchor)
+            self.legs.take(item)
         except Exception as error:  # the engine's timer dies of it: end at once, do not fall silent
             self.fail(error)
             raise
@@ -226,6 +235,7 @@ class Daemon:
         self.plan = plan
         self.sender.configure(routes)
         self.runner.replace(configuration.assignments)
+        self.legs.adopt(plan)
 
     def _recorder(self) -> Recorder:
         configuration = self.plan.configuration
@@ -253,6 +263,8 @@ class Daemon:
                 time_servers=agent.time_servers,
                 ca_file=agent.ca_file,
                 tick_ms=self.start.tick_ms,
+                packets=agent.packets,
+                legs=self.legs.of_site,
             )
         )
 
@@ -291,6 +303,7 @@ class Daemon:
 
     def _second(self) -> None:
         self._count_losses()
+        self.legs.second()
         self.committing.step()
         self._feed_watchdog()
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from checks.base import Assignment
+from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.daemon.plan import Item, item_of, rule_names, rules_of
 from monitor.daemon.registry import Registry
 from monitor.incident import Subject
 from monitor.ledger.entry import ConfigurationInForce, Record, SeriesDefined
+from monitor.legs import LegPlan, Legs
 from monitor.model import Kind
 from monitor.sight import Sights, parents_of
 from policies.rule import Rule
@@ -85,14 +87,61 @@ def sights_of(configuration: Configuration, before: Sights | None = None) -> Sig
     )
 
 
-def subjects_of(plan: Plan) -> frozenset[Subject]:
-    """Everything that an incident may be about while this plan is in force."""
-    return frozenset(
-        Subject(item.number, rule.policy, rule.id)
-        for item in plan.items.values()
-        for rule in item.rules
-        if rule is not None
+def sites_of(plan: Plan) -> dict[str, int]:
+    """The sites whose redundancy is looked at, each with the slot that looks."""
+    return {
+        one.target: slot
+        for slot, one in enumerate(plan.configuration.assignments)
+        if KINDS[one.check].derived
+    }
+
+
+def legs_of(plan: Plan, before: Legs | None = None) -> Legs:
+    """The legs of these sites; what was seen before a reload stays seen."""
+    sites, series, paths = sites_of(plan), _grouped(plan, "available"), _grouped(plan, "path")
+    plans: dict[str, list[LegPlan]] = {site: [] for site in sites}
+    for key, target in plan.configuration.targets.items():
+        if target.kind is Kind.LINK and target.site in sites:
+            if key in plan.configuration.disabled:
+                continue
+            leg = LegPlan(
+                link=key, role=target.role, series=series.get(key, ()), paths=paths.get(key, ())
+            )
+            plans[target.site].append(leg)
+    intervals = {i.number: i.assignment.settings.interval * 1_000 for i in plan.items.values()}
+    if before is None:
+        return Legs(plans=plans, intervals_ns=intervals)
+    return Legs(
+        plans=plans,
+        intervals_ns=intervals,
+        views={n: view for n, view in before.views.items() if n in intervals},
+        absent=before.absent & intervals.keys(),
+        blocked_ns=before.blocked_ns,
+        cleared_ns=before.cleared_ns,
+        pending={site: states for site, states in before.pending.items() if site in plans},
     )
+
+
+def _grouped(plan: Plan, which: str) -> dict[str, tuple[int, ...]]:
+    """Series by target: those that show it `available`, or those of its `path`."""
+    found: dict[str, tuple[int, ...]] = {}
+    for item in plan.items.values():
+        if item.kind.name == which or (which == "available" and item.rules[0] is not None):
+            found[item.target.key] = (*found.get(item.target.key, ()), item.number)
+    return found
+
+
+def subjects_of(plan: Plan) -> Mapping[Subject, bool]:
+    """Everything that an incident may be about while this plan is in force.
+
+    True: it decides availability, so that what is behind its target hangs on it.
+    """
+    return {
+        Subject(item.number, rule.policy, rule.id): place == 0
+        for item in plan.items.values()
+        for place, rule in enumerate(item.rules)
+        if rule is not None and item.tells(rule)
+    }
 
 
 def _titles(

@@ -1,14 +1,18 @@
 """Observations, incidents and times as the JSON of the contract. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from alerts.outbox import RouteRecord
+from alerts.payload import NAMED
 from checks.base import Outcome
+from monitor.caused import Caused, HasCause
 from monitor.daemon.plan import Item, Judgement
 from monitor.derive import IncidentRow
-from monitor.model import VERDICT_WORDS, Indeterminate, Severity, Verdict, Violated
+from monitor.model import VERDICT_WORDS, Indeterminate, Severity, Target, Verdict, Violated
 from policies.rule import Rule
+from policies.selection import waiver_of
 
 
 def rfc3339(at_us: int) -> str:
@@ -45,7 +49,7 @@ def observation(
         "fault": None if fault is None else {"kind": fault.kind.value, "message": fault.message},
         "state": judgement.state.word,
         "verdicts": [
-            _verdict(rule, verdict)
+            _verdict(rule, verdict, _waiver(item, rule, verdict, at_us))
             for rule, verdict in zip(item.rules, judgement.verdicts, strict=True)
             if rule is not None
         ],
@@ -53,7 +57,19 @@ def observation(
     }
 
 
-def _verdict(rule: Rule, verdict: Verdict) -> dict[str, Any]:
+def _waiver(item: Item, rule: Rule, verdict: Verdict, at_us: int) -> dict[str, str] | None:
+    """Who accepts a violation, why and until which day (UTC); None where nobody does."""
+    found = waiver_of(rule, item.target_facts, at_us) if isinstance(verdict, Violated) else None
+    if found is None:
+        return None
+    return {
+        "justification": found.justification,
+        "until": found.until.isoformat(),
+        "author": found.author,
+    }
+
+
+def _verdict(rule: Rule, verdict: Verdict, waiver: dict[str, str] | None) -> dict[str, Any]:
     return {
         "policy": rule.policy,
         "rule": rule.id,
@@ -61,6 +77,7 @@ def _verdict(rule: Rule, verdict: Verdict) -> dict[str, Any]:
         "severity": rule.severity.word,
         "reasons": _reasons(verdict),
         "controls": list(rule.controls),
+        "waiver": waiver,
     }
 
 
@@ -92,10 +109,51 @@ def incident(row: IncidentRow) -> dict[str, Any]:
     }
 
 
+def incidents(
+    rows: Iterable[IncidentRow], labels: Iterable[HasCause], targets: Mapping[str, Target]
+) -> list[dict[str, Any]]:
+    """Incidents, each under its target's present name, with what it made unreachable."""
+    renamed = {old: key for key, target in targets.items() for old in target.formerly}
+    caused = Caused(labels)
+    shown = []
+    for row in rows:
+        cut = caused.by(row)
+        kinds = [targets[key].kind.value for key in cut if key in targets]
+        one = incident(row)
+        one["target"] = renamed.get(row.target, row.target)
+        one["consequences"] = {
+            "count": len(cut),
+            "kinds": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+            "names": list(cut[:NAMED]),
+        }
+        shown.append(one)
+    return shown
+
+
+def route(record: RouteRecord) -> dict[str, Any]:
+    """How a route has fared since the agent started."""
+
+    def moment(at_us: int | None) -> str | None:
+        return None if at_us is None else rfc3339(at_us)
+
+    failure = {"at": moment(record.failed_us), "receipt": record.receipt}
+    return {
+        "name": record.route,
+        "failing": record.failing,
+        "waiting": record.waiting,
+        "waiting_since": moment(record.oldest_us),
+        "last_delivery": moment(record.delivered_us),
+        "last_failure": None if record.failed_us is None else failure,
+    }
+
+
 def exit_code(observations: list[dict[str, Any]]) -> int:
-    """The monitoring-plugins convention: 2 critical, 3 anything unknown, 1 lesser, 0 fine."""
+    """The monitoring-plugins convention: 2 critical, 3 anything unknown, 1 lesser, 0 fine.
+
+    A waived violation shows, and counts as accepted.
+    """
     verdicts = [verdict for one in observations for verdict in one["verdicts"]]
-    violated = {v["severity"] for v in verdicts if v["verdict"] == "violated"}
+    violated = {v["severity"] for v in verdicts if v["verdict"] == "violated" and not v["waiver"]}
     if Severity.CRITICAL.word in violated:
         return 2
     unknown = any(v["verdict"] == "indeterminate" for v in verdicts)

@@ -13,8 +13,9 @@ from monitor.daemon.keyring import signer_of
 from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.registry import Registry
-from monitor.daemon.setup import plan_of
+from monitor.daemon.setup import legs_of, plan_of
 from monitor.ledger.entry import LogOpened
+from monitor.sight import Look, Way
 from monitor.store.ledger import Commit, Ledger
 
 
@@ -35,12 +36,15 @@ async def check_alone(
     ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
     clock = SystemClock()
     anchor = anchor_now(clock)
+    unseen = legs_of(plan)
     net = build_net(
         clock,
         LiveScope(clock, agent.scope, agent.timezone),
         resolvers=agent.resolvers,
         time_servers=agent.time_servers,
         ca_file=agent.ca_file,
+        packets=agent.packets,
+        legs=lambda site: unseen.look(site, clock.boottime_ns(), _clear).legs,
     )
     probers = Probers(net)
     try:
@@ -60,6 +64,12 @@ async def check_alone(
     finally:
         await probers.close()
         ledger.close(clock.wall_us())
+
+
+def _clear(link: str, since_ns: int) -> Look:
+    """Nobody has looked at parents: what the command sees now is all there is."""
+    del link, since_ns
+    return Look(way=Way.CLEAR)
 
 
 def _opened(configuration: Configuration, at_us: int) -> bytes:

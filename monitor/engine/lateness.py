@@ -1,6 +1,6 @@
 """How late probes start: a histogram with logarithmic buckets. Pure.
 
-Eight buckets an octave from 1 µs on: a quantile is told at most 9 % too high, never too low,
+Sixteen buckets an octave from 1 µs on: a quantile is told at most 5 % too high, never too low,
 and never above the greatest value seen.
 """
 
@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_PER_OCTAVE: Final = 8
+_PER_OCTAVE: Final = 16
 _BUCKETS: Final = 40 * _PER_OCTAVE
 MINUTE_NS: Final = 60_000_000_000
 
@@ -34,12 +34,13 @@ class Histogram:
 
     def add(self, values_ns: NDArray[np.int64]) -> None:
         """Count each value; what is below 1 µs, or negative, falls into the first bucket."""
-        if not len(values_ns):
-            return
-        microseconds = np.maximum(values_ns, 1_000) / 1_000
-        buckets = np.ceil(np.log2(microseconds) * _PER_OCTAVE).astype(np.int64)
-        np.add.at(self._counts, np.minimum(buckets, _BUCKETS - 1), 1)
-        self._max_ns = max(self._max_ns, int(values_ns.max()))
+        if len(values_ns):
+            self.count(buckets_of(values_ns), int(values_ns.max()))
+
+    def count(self, buckets: NDArray[np.int64], greatest_ns: int) -> None:
+        """Count values by their buckets, of which the greatest value is told beside."""
+        np.add.at(self._counts, buckets, 1)
+        self._max_ns = max(self._max_ns, greatest_ns)
 
     def quantile_ms(self, fraction: float) -> float:
         """The upper bound of the bucket that holds this quantile (nearest rank)."""
@@ -61,6 +62,14 @@ class Histogram:
         )
 
 
+def buckets_of(values_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The bucket of each value."""
+    microseconds = np.maximum(values_ns, 1_000) / 1_000
+    buckets = np.ceil(np.log2(microseconds) * _PER_OCTAVE).astype(np.int64)
+    bounded: NDArray[np.int64] = np.minimum(buckets, _BUCKETS - 1)
+    return bounded
+
+
 class LatenessLog:
     """The histogram since start, and the one of the last full minute."""
 
@@ -76,8 +85,10 @@ class LatenessLog:
             follows = minute == self._minute_no + 1
             self.last_minute = (self._minute if follows else Histogram()).lateness()
             self._minute, self._minute_no = Histogram(), minute
-        self._minute.add(values_ns)
-        self._total.add(values_ns)
+        if len(values_ns):
+            buckets, greatest_ns = buckets_of(values_ns), int(values_ns.max())
+            self._minute.count(buckets, greatest_ns)
+            self._total.count(buckets, greatest_ns)
 
     def total(self) -> Lateness:
         """Since start."""

@@ -17,7 +17,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,14 +30,16 @@ from monitor.model import Family, Fault, FaultKind
 
 _LOG = logging.getLogger(__name__)
 _CALM_PER_S = 500
-"""Below so many probes a second wake-ups cost more than probes: the tick is twice as long."""
+"""Below so many probes a second wake-ups cost more than probes: the tick may be longer."""
+_CALM_TICKS = 4
+_CALM_ROUND = 5
+"""Ticks that fit into the shortest interval at least, so that no round is held up by another."""
 _LOST_ROUNDS = 3
 _LOST_NS = 60_000_000_000
 """A probe that has not ended after three intervals and a minute never will."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one round of one assignment came to. `slot` is its place in the present assignments."""
 
     slot: int
@@ -84,6 +85,7 @@ class Runner:
         in_flight: int = 16_384,
     ) -> None:
         self._probers, self._clock, self._results = dict(probers), clock, results
+        self._paced = [prober for prober in self._probers.values() if isinstance(prober, Paced)]
         self._tick_ns = tick_ms * 1_000_000
         self._inflight = Inflight(per_network=per_network, total=in_flight)
         self._tally: Counter[str] = Counter()
@@ -188,8 +190,7 @@ class Runner:
         self._tick_at(loop, planned + (missed + 1) * tick_s)
 
     def _pace_ns(self) -> int:
-        wishes = (p.pace_ns() for p in self._probers.values() if isinstance(p, Paced))
-        return max(1_000_000, min((self._calm_ns, *wishes)))
+        return max(1_000_000, min((self._calm_ns, *(p.pace_ns() for p in self._paced))))
 
     def _adopt(self, assignments: Sequence[Assignment], schedule: Schedule) -> None:
         keys = [_Series(a.target, a.check, a.family) for a in assignments]
@@ -197,8 +198,7 @@ class Runner:
         self._id_of = [self._series.setdefault(key, len(self._series)) for key in keys]
         self._slot_of = {series: slot for slot, series in enumerate(self._id_of)}
         self._networks = [network_of(assignment) for assignment in assignments]
-        per_s = sum(1e6 / assignment.settings.interval for assignment in assignments)
-        self._calm_ns = self._tick_ns * (2 if per_s < _CALM_PER_S else 1)
+        self._calm_ns = calm_ns(assignments, self._tick_ns)
 
     def _take_due(self, now_ns: int) -> None:
         due = self._schedule.due(self._seen_ns, now_ns)
@@ -302,6 +302,21 @@ class Runner:
         count = self._tally["prober_errors"]
         if count & (count - 1) == 0:
             _LOG.error("the %s prober failed (%d so far)", name, count, exc_info=error)
+
+
+def calm_ns(assignments: Sequence[Assignment], tick_ns: int) -> int:
+    """The longest tick that these assignments bear, `tick_ns` at least: longer while few are due.
+
+    A round keeps its place in its interval, and the singletons of a sample their spacing.
+    """
+    per_s = sum(1e6 / assignment.settings.interval for assignment in assignments)
+    if per_s >= _CALM_PER_S:
+        return tick_ns
+    rounds = [assignment.settings.interval // _CALM_ROUND for assignment in assignments]
+    spacings = [getattr(a.settings, "spacing", 0) for a in assignments]
+    steps = [spacing for spacing in spacings if spacing]
+    bearable_ns = min((*rounds, *steps)) * 1_000 if assignments else tick_ns
+    return max(tick_ns, min(_CALM_TICKS * tick_ns, bearable_ns))
 
 
 def _unmeasured(started_ns: int, fault: Fault) -> Outcome:

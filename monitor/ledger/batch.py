@@ -36,6 +36,8 @@ MAX_ROWS = 65_536
 MAX_CELLS = 2_000_000
 """Numbers in all columns of a batch: 16 MB of int64, however well they were packed."""
 DIGEST_BYTES = 32
+MOST_VERDICTS = 40
+"""Digits base 3 that fit into the 64 bits of a row's judgement."""
 FAULTS: tuple[FaultKind, ...] = tuple(FaultKind)
 """A fault is stored as its place in this tuple + 1; 0 is none. Only ever appended to."""
 

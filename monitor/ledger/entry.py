@@ -263,7 +263,8 @@ class LossCounted(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSet(Record):
-    """A label on a target's time: unreachable (cause: the parents) or blind (the agent itself).
+    """A label on a target's time: unreachable (cause: the parents), blind (the agent itself) or
+    single-leg (the links that are down).
 
     It begins at `since_us`; the entry with `until_us` ends it.
     """

@@ -1,6 +1,6 @@
 """What stands, read from the database without its writer: for people, when no agent runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.derive import Changes, Fold, IncidentRow
+from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import EntryError, SeriesDefined
 from monitor.store import reader, schema
 from monitor.store.connect import open_engine, place_of, require_head
@@ -49,10 +49,33 @@ def glance(url: str) -> Glance:
     return Glance(origin=origin, size=size, note=note, series=series, fold=fold)
 
 
-def recent_incidents(url: str, *, only_open: bool, limit: int) -> list[IncidentRow]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incidents:
+    """Incidents, and the labels of their time."""
+
+    incidents: list[IncidentRow]
+    labels: list[LabelRow]
+
+
+def recent_incidents(url: str, *, only_open: bool, limit: int) -> Incidents:
     """The newest incidents first; StoreError where the database cannot be read."""
     with _reading(url) as connection:
-        return reader.incidents(connection, only_open=only_open, limit=limit)
+        rows = reader.incidents(connection, only_open=only_open, limit=limit)
+        since_us = min((row.since_us for row in rows), default=0)
+        labels = reader.labels(connection, since_us=since_us) if rows else []
+        return Incidents(incidents=rows, labels=labels)
+
+
+def spans_since(
+    url: str, series: Sequence[int], label: str, since_us: int
+) -> tuple[list[IntervalRow], list[LabelRow]]:
+    """(closed intervals of these series, intervals of the label) that reach beyond a moment.
+
+    StoreError where the database cannot be read.
+    """
+    with _reading(url) as connection:
+        intervals = list(reader.intervals_since(connection, series, since_us))
+        return intervals, list(reader.labels_since(connection, label, since_us))
 
 
 def newest_checkpoint(url: str) -> bytes | None:

@@ -33,7 +33,7 @@ from monitor.store.connect import WriterLock, migrate, open_engine, place_of
 from monitor.store.errors import RolledBackError, StoreError, store_error
 from monitor.store.reader import blob, entry_count, read_entries, read_tile, tree_state
 from monitor.store.reader import raw as raw_columns
-from monitor.store.rows import apply_changes
+from monitor.store.rows import apply_changes, write_rows
 
 _AT_ONCE = 500
 """Parameters of one statement: SQLite before 3.32 takes 999."""
@@ -327,9 +327,8 @@ def _outbox_row(message: Message, first: int) -> OutboxRow:
 
 
 def _store_entries(connection: Connection, first: int, commit: Commit) -> None:
-    rows = [{"index": index, "bytes": raw} for index, raw in enumerate(commit.entries, first)]
-    if rows:
-        connection.execute(insert(schema.entry), rows)
+    rows = ({"index": index, "bytes": raw} for index, raw in enumerate(commit.entries, first))
+    write_rows(connection, insert(schema.entry), rows)
     if not commit.records:
         return
     table, wanted = schema.record, sorted(commit.records)
@@ -337,9 +336,8 @@ def _store_entries(connection: Connection, first: int, commit: Commit) -> None:
     for at in range(0, len(wanted), _AT_ONCE):
         part = table.c.sha256.in_(wanted[at : at + _AT_ONCE])
         missing -= set(connection.execute(select(table.c.sha256).where(part)).scalars())
-    if missing:
-        fresh = [{"sha256": key, "bytes": commit.records[key]} for key in sorted(missing)]
-        connection.execute(insert(table), fresh)
+    fresh = ({"sha256": key, "bytes": commit.records[key]} for key in sorted(missing))
+    write_rows(connection, insert(table), fresh)
 
 
 def _store_outbox(

@@ -3,17 +3,17 @@
 A live database is read in short transactions: a long reader would keep the WAL from shrinking.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from monitor.derive import IncidentRow
+from monitor.derive import IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
 from monitor.store import schema
-from monitor.store.rows import incident_of, series_of
+from monitor.store.rows import incident_of, label_of, series_of
 
 PAGE = 256
 MAX_BIGINT = (1 << 63) - 1
@@ -98,6 +98,34 @@ def incidents(
     if only_open:
         query = query.where(table.c.ended_us.is_(None))
     return [incident_of(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def intervals_since(
+    connection: Connection, series: Sequence[int], since_us: int
+) -> Iterator[IntervalRow]:
+    """The closed intervals of these series that end after a moment."""
+    table = schema.interval
+    for at in range(0, len(series), PAGE):
+        part = table.c.series.in_(series[at : at + PAGE])
+        query = select(table).where(part, table.c.ended_us > since_us)
+        for row in connection.execute(query).mappings():
+            yield IntervalRow(**row)
+
+
+def labels_since(connection: Connection, label: str, since_us: int) -> Iterator[LabelRow]:
+    """The intervals of a label that stand, or that ended after a moment."""
+    table = schema.label
+    later = table.c.until_us.is_(None) | (table.c.until_us > since_us)
+    for row in connection.execute(select(table).where(table.c.label == label, later)).mappings():
+        yield label_of(dict(row))
+
+
+def labels(connection: Connection, *, since_us: int, limit: int = 100_000) -> list[LabelRow]:
+    """Labels that stood at some time from `since_us` on, the newest first."""
+    table = schema.label
+    query = select(table).where(table.c.until_us.is_(None) | (table.c.until_us > since_us))
+    rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()
+    return [LabelRow(**row) for row in rows]
 
 
 def pending_outbox(connection: Connection) -> list[OutboxRow]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, insert
@@ -14,19 +15,32 @@ from monitor.ledger.entry import SeriesDefined
 from monitor.ledger.tiles import Tile
 from monitor.store import schema
 
+_AT_ONCE = 500
+"""Rows of one call of the database."""
+
 
 def apply_changes(connection: Connection, changes: Changes, tiles: Iterable[Tile]) -> None:
     """Store what a fold derived and the tiles that the new leaves changed."""
-    _replace(connection, schema.series, _newest(changes.series))
-    _insert(connection, schema.interval, [asdict(row) for row in changes.intervals])
-    _insert(connection, schema.rollup, [asdict(row) for row in changes.rollups])
-    _replace(connection, schema.incident, [incident_values(r) for r in changes.incidents.values()])
-    _replace(connection, schema.label, [asdict(row) for row in changes.labels.values()])
+    newest = {row.number: row for row in changes.series}.values()
+    _replace(connection, schema.series, map(series_values, newest))
+    write_rows(connection, insert(schema.interval), map(asdict, changes.intervals))
+    write_rows(connection, insert(schema.rollup), map(asdict, changes.rollups))
+    _replace(connection, schema.incident, map(incident_values, changes.incidents.values()))
+    _replace(connection, schema.label, map(asdict, changes.labels.values()))
     _replace(
         connection,
         schema.tile,
-        [{"level": t.level, "index": t.index, "hashes": t.hashes} for t in tiles],
+        ({"level": t.level, "index": t.index, "hashes": t.hashes} for t in tiles),
     )
+
+
+def write_rows(
+    connection: Connection, statement: Insert, rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Run the statement for every row, a portion at a time: ten thousand need little memory."""
+    waiting = iter(rows)
+    while portion := list(islice(waiting, _AT_ONCE)):
+        connection.execute(statement, portion)
 
 
 def incident_values(row: IncidentRow) -> dict[str, Any]:
@@ -54,19 +68,9 @@ def series_of(values: Mapping[str, Any]) -> SeriesDefined:
     return SeriesDefined(**{**values, "rules": tuple(json.loads(values["rules"]))})
 
 
-def _newest(series: Iterable[SeriesDefined]) -> list[dict[str, Any]]:
-    return list({row.number: series_values(row) for row in series}.values())
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+def _replace(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert, or replace what has the same primary key."""
-    if rows:
-        connection.execute(_upsert(connection.dialect.name, table), rows)
+    write_rows(connection, _upsert(connection.dialect.name, table), rows)
 
 
 @cache

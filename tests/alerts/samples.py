@@ -40,9 +40,17 @@ def rows(
     *,
     incident: int = 41,
     opened_us: int | None = None,
+    consequences: Sequence[Target] = (),
 ) -> tuple[OutboxRow, ...]:
     """The outbox rows of a step on these routes."""
-    payload = payload_of(step, LINK.name, "Dinas Dukcapil", TITLES, opened_us=opened_us)
+    payload = payload_of(
+        step,
+        LINK.name,
+        "Dinas Dukcapil",
+        TITLES,
+        opened_us=opened_us,
+        consequences=consequences,
+    )
     return tuple(
         OutboxRow(
             id=alert_id(ORIGIN, incident, step.step, route),

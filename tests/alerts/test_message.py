@@ -18,7 +18,7 @@ from alerts.message import (
     spoken_duration,
 )
 from alerts.payload import alert_id
-from monitor.model import Act, Severity
+from monitor.model import Act, Kind, Severity, Target
 from monitor.text import LANGUAGES, Language
 from tests.alerts.samples import OPENED_US, ORIGIN, WITA, a_step, rows
 
@@ -117,10 +117,49 @@ def test_plain_text_is_one_bounded_printable_line(text: str, limit: int) -> None
     assert len(shown.splitlines()) <= 1
 
 
-@given(st.lists(st.text(max_size=2_000), max_size=40), st.text(max_size=2_000))
-def test_a_message_is_bounded_whatever_the_evidence(reasons: list[str], name: str) -> None:
+@pytest.mark.parametrize(
+    ("lang", "act", "line"),
+    [
+        ("en", Act.OPENED, "Unreachable because of it: 12 (sites: 1, links: 11)"),
+        ("id", Act.OPENED, "Tidak terjangkau karenanya: 12 (lokasi: 1, tautan: 11)"),
+        ("en", Act.CLOSED, "Reachable again, and looked at anew: 12 (sites: 1, links: 11)"),
+        ("id", Act.CLOSED, "Terjangkau lagi dan diperiksa ulang: 12 (lokasi: 1, tautan: 11)"),
+    ],
+)
+def test_a_cause_lists_what_hangs_on_it(lang: Language, act: Act, line: str) -> None:
+    """Counts by kind, the first ten names, how many more there are."""
+    hanging = [Target(key="office", kind=Kind.SITE, name="Dinas\n Sosial")]
+    hanging += [Target(key=f"line{n}", kind=Kind.LINK, name="") for n in range(11)]
+    (row,) = rows(a_step(act), consequences=hanging)
+    body = compose(row, lang, WITA).body.splitlines()
+    at = body.index(line)
+    assert body[at + 1 : at + 3] == [r"- Dinas\n Sosial", "- line0"]
+    assert body[at + 10].startswith("- line8")
+    assert body[at + 11].startswith("- and 2 more" if lang == "en" else "- dan 2 lainnya")
+
+
+def test_a_message_of_an_earlier_version_has_no_consequences() -> None:
+    """A row that waited through an update is told as it was written."""
+    (row,) = rows(a_step())
+    payload = json.loads(row.payload)
+    del payload["consequences"]
+    body = compose(dataclasses.replace(row, payload=json.dumps(payload)), "en", WITA).body
+    assert "loss 0.40 > 0.05" in body
+    assert "Unreachable" not in body
+
+
+@given(
+    st.lists(st.text(max_size=2_000), max_size=40),
+    st.text(max_size=2_000),
+    st.integers(0, 70),
+)
+def test_a_message_is_bounded_whatever_the_evidence(
+    reasons: list[str], name: str, count: int
+) -> None:
     """It fits Telegram's 4,096 characters and still ends with its id."""
-    (row,) = rows(a_step(reasons=tuple(reasons), target=name, policy=name, author=name))
+    hanging = [Target(key="x", kind=Kind.SERVICE, name=name)] * count
+    step = a_step(reasons=tuple(reasons), target=name, policy=name, author=name)
+    (row,) = rows(step, consequences=hanging)
     message = compose(row, "id", WITA)
     assert len(message.title) <= 150
     assert len(message.title) + len(message.body) < 4_096

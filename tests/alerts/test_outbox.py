@@ -120,6 +120,22 @@ def test_a_dead_route_holds_up_no_other() -> None:
     assert [r.route for r in box.due(START_US + HOUR_US)] == ["a", "dead"]
 
 
+def test_how_a_route_has_fared_is_remembered() -> None:
+    """Its last failure stays beside the delivery that came after it."""
+    box = outbox()
+    box.offer([a_row()])
+    run(box, lambda _: False, START_US)
+    (record,) = box.records()
+    assert (record.route, record.failing, record.waiting) == ("noc", True, 1)
+    assert (record.failed_us, record.receipt, record.delivered_us) == (START_US, "x", None)
+    assert record.oldest_us == START_US
+    later = START_US + FIRST_RETRY_US
+    run(box, lambda _: True, later)
+    (record,) = box.records()
+    assert (record.failing, record.waiting, record.oldest_us) == (False, 0, None)
+    assert (record.failed_us, record.receipt, record.delivered_us) == (START_US, "x", later)
+
+
 def test_a_message_that_a_service_refuses_does_not_block_its_route() -> None:
     """The rows behind it get their turn."""
     box = outbox()

@@ -53,7 +53,10 @@ class Driven:
         self.passed_us += us
 
     def until(self, true: Callable[[], object], pass_us: int = 0) -> None:
-        """Step until `true()`, letting `pass_us` pass after each step; bounded in time."""
+        """Step until `true()`; `pass_us` passes whenever no attempt is under way. Bounded in time.
+
+        While one is, its time is real: a busy machine must not write it off.
+        """
         over = threading.Event()
         guard = threading.Timer(GUARD_S, over.set)
         guard.start()
@@ -62,7 +65,8 @@ class Driven:
                 assert not over.is_set(), "it never came true"
                 if not self.step():
                     over.wait(0.005)
-                self.later(pass_us)
+                if not self.sender._pool.flying():
+                    self.later(pass_us)
         finally:
             guard.cancel()
 

@@ -57,6 +57,8 @@ def test_imports_run_downward_only() -> None:
         ("monitor/engine/added.py", "from psutil import boot_time", "psutil is imported by"),
         ("policies/added.py", "import cel_expr_python", "CEL is imported by policies.expression"),
         ("checks/added.py", "def late():\n    import scapy.all", "scapy (GPL-2.0-only) is never"),
+        ("checks/vrrp.py", "import checks.packets.process.wire", "The packet process is started"),
+        ("checks/packets/process/ear.py", "import monitor.secret", "The packet process has noth"),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, path: str, line: str, contract: str) -> None:
@@ -96,6 +98,37 @@ def test_nothing_is_called_manager() -> None:
                 words = {word.lower() for word in re.findall(r"[A-Z]+[a-z]*", node.name)}
                 bad += [f"{path}: {node.name}"] if words & FORBIDDEN_NAMES else []
     assert bad == []
+
+
+def test_the_daemon_loads_no_scapy() -> None:
+    """All that the daemon and the commands are made of loads neither scapy nor the other side."""
+    code = (
+        "import pkgutil, importlib, sys, checks, monitor, alerts\n"
+        "for room in (checks, monitor, alerts):\n"
+        "    for one in pkgutil.walk_packages(room.__path__, room.__name__ + '.'):\n"
+        "        if not one.name.startswith(('checks.packets.process', 'checks.packets.__main__',\n"
+        "                                    'monitor.store.migrations')):\n"
+        "            importlib.import_module(one.name)\n"
+        "print('checks.packets.client' in sys.modules,\n"
+        "      [n for n in sys.modules if n.startswith(('scapy', 'checks.packets.process.'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "True []"
+
+
+def test_the_packet_process_loads_nothing_heavy_but_scapy() -> None:
+    """Its modules load no key, no database and nothing of the daemon."""
+    code = (
+        "import sys, checks.packets.process.listener, checks.packets.process.server\n"
+        "print([n for n in sys.modules\n"
+        "       if n.split('.')[0] in ('monitor', 'policies', 'alerts', 'sqlalchemy', 'yaml')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_ledger_loads_no_database() -> None:

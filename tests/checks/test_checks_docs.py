@@ -13,10 +13,12 @@ ROOT = Path(__file__).parents[2]
 LANGUAGES = {"en": "", "id": ".id"}
 
 
-def rows(kind: str, suffix: str) -> dict[str, list[str]]:
-    """The cells of each table row of a page, by its first cell."""
+def rows(kind: str, suffix: str, heading: str) -> dict[str, list[str]]:
+    """The cells of each table row below a heading of a page, by its first cell."""
     text = (ROOT / f"docs/checks/{kind}{suffix}.md").read_text(encoding="utf-8")
-    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = section.splitlines()
+    cells = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
     return {first.strip("`"): rest for first, *rest in cells}
 
 
@@ -24,13 +26,14 @@ def rows(kind: str, suffix: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"icmp"}))
 def test_every_option_and_fact_is_documented(kind: str, suffix: str) -> None:
     """Each option with its default's duration or number, and each fact with its type, has a row."""
-    found = rows(kind, suffix)
+    found = rows(kind, suffix, "Opsi" if suffix else "Options")
     for item in fields(KINDS[kind].settings):
         assert item.name in found
         if item.default is not MISSING and isinstance(item.default, int):
             default = found[item.name][0].strip("`")
             plain = default == str(item.default).lower()
             assert plain or parse_duration(default) == item.default
+    found = rows(kind, suffix, "Fakta" if suffix else "Facts")
     for name, notation in KINDS[kind].evidence.FACTS.items():
         assert notation in found[name]
 

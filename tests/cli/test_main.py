@@ -198,3 +198,19 @@ def test_a_wrong_command_line_is_told_where_help_is(inside: Inside) -> None:
     assert (
         inside("now", "--nope", "--lang", "id").err.splitlines()[-1] == "Coba: sasando now --help"
     )
+
+
+def test_a_bare_path_is_walked_on_loopback(inside: Inside, tmp_path: Path) -> None:
+    """Without a configuration the way to this machine itself is shown, and nothing is recorded."""
+    done = inside("check", "path://127.0.0.1", "-c", tmp_path)
+    assert done.code == 3  # no rule judges it
+    lines = dict(line.split(None, 1) for line in done.out.splitlines() if len(line.split()) > 1)
+    assert lines["outcome"] == "reached"
+    assert lines["hops"] == "127.0.0.1"
+
+
+def test_a_silent_hop_keeps_its_place_in_a_list() -> None:
+    """An empty item of a list is a dash."""
+    from monitor.cli.checking import _flat
+
+    assert _flat({"hops": ["192.0.2.1", "", "192.0.2.9"]}) == [("hops", "192.0.2.1, –, 192.0.2.9")]

@@ -25,6 +25,41 @@ INCIDENT = {
     "ended": None,
     "act": "opened",
     "acknowledged_by": None,
+    "consequences": {"count": 12, "kinds": {"service": 12}, "names": ["website"]},
+}
+ROUTE = {
+    "name": "noc",
+    "failing": True,
+    "waiting": 3,
+    "waiting_since": "2026-11-23T01:03:03.000000Z",
+    "last_delivery": None,
+    "last_failure": {"at": "2026-11-23T01:04:00.000000Z", "receipt": "http-503"},
+}
+
+REDUNDANT = {
+    "site": "core",
+    "name": "core",
+    "configured": 2,
+    "alive": 1,
+    "legs": [
+        {
+            "link": "link-0",
+            "role": "primary",
+            "state": "unavailable",
+            "since": "2026-11-23T01:02:03.000000Z",
+        },
+        {"link": "link-1", "role": "", "state": "available", "since": None},
+    ],
+    "single_leg_since": "2026-11-23T01:02:03.000000Z",
+    "shared_hops": ["198.51.100.9"],
+    "month": {
+        "period": "2026-11",
+        "debt_ms": 5_025_900.0,
+        "single_leg_ms": 5_025_900.0,
+        "whole_ms": 1_000_000.0,
+        "outage_ms": 0.0,
+        "undecided_ms": 7.5,
+    },
 }
 
 
@@ -63,6 +98,7 @@ def _answer(**changes: Any) -> dict[str, Any]:
                 "fault": "permission",
             },
         ],
+        "redundancy": [REDUNDANT],
         "incidents": [INCIDENT],
         "labels": [],
         "ledger": {
@@ -86,6 +122,7 @@ def _answer(**changes: Any) -> dict[str, Any]:
         "notes": [],
         "trouble": None,
         "alerts_waiting": 0,
+        "routes": [],
         "configuration": {"refused": False, "reloads": 1},
         **changes,
     }
@@ -104,6 +141,7 @@ def test_what_the_agent_says_is_shown(place: Place, speak: Speak) -> None:
         line.startswith("core link-1 icmp IPv4 unobserved – – Not measured") for line in lines
     )
     assert any(line.startswith("7 CRITICAL link-0 icmp IPv4 base/answers") for line in lines)
+    assert any("unreachable because of it: 12; received 0 <= 0" in line for line in lines)
     assert any(
         line.startswith("Agent: up 1 d 2 h 3 min; probes start at most 12 ms") for line in lines
     )
@@ -125,6 +163,11 @@ def test_the_agents_answer_as_data(inside: Inside, place: Place, speak: Speak) -
         ({"trouble": "store.full"}, "CANNOT WRITE its ledger (store.full)", "TIDAK DAPAT MENULIS"),
         ({"lost": {"unwritten-observations": 4}}, "Lost and counted: unwritten-obs", "Hilang dan"),
         ({"alerts_waiting": 2}, "Alerts waiting: 2", "Peringatan yang menunggu: 2"),
+        (
+            {"routes": [ROUTE]},
+            "Route noc: the last attempt failed (",
+            "Rute noc: percobaan terakhir gagal (",
+        ),
         ({"notes": ["checks.no-roots"]}, "no root certificates", "sertifikat"),
         ({"configuration": {"refused": True, "reloads": 0}}, "was REFUSED", "DITOLAK"),
         (
@@ -164,9 +207,39 @@ def test_without_an_agent_the_database_is_read(recorded: Place) -> None:
     assert done.err == "The agent is not running; this is read from its database.\n"
     assert "NOT RUNNING: nothing is being observed" in done.out
     assert "Newest checkpoint: " in done.out
-    rows = [line.split() for line in done.out.splitlines() if line.startswith("core")]
+    rows = [line.split() for line in done.out.splitlines() if " icmp " in line and line[0] == "c"]
     assert {row[1] for row in rows} == {"link-0", "link-1", "link-2"}
     assert {row[4] for row in rows} == {"unobserved"}
+
+
+def test_redundancy_is_shown_by_site(inside: Inside, place: Place, speak: Speak) -> None:
+    """Each leg with its state; single leg, debt and shared hops stand beside the first one."""
+    speak({"now": _answer()})
+    out = inside("now", "-c", place.configuration).out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "Redundancy; debt of 2026-11 so far: time up with a leg down." in lines
+    first = "core link-0 (primary) UNAVAILABLE 2026-11-23 09:02:03"
+    assert f"{first} 2026-11-23 09:02:03 1:23:45 198.51.100.9" in lines
+    assert "link-1 available –" in lines
+    told = inside("now", "-c", place.configuration, "--lang", "id").out
+    assert "Redundansi; utang 2026-11 sejauh ini" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"shared_hops": None}, "1:23:45 –"),
+        ({"shared_hops": []}, "1:23:45 none seen"),
+        ({"month": None, "single_leg_since": None}, "– – 198.51.100.9"),
+    ],
+)
+def test_what_is_not_known_of_redundancy_is_no_figure(
+    inside: Inside, place: Place, speak: Speak, changes: dict[str, Any], shown: str
+) -> None:
+    """A month that could not be read and hops that nobody knows are dashes; none seen is said."""
+    speak({"now": _answer(redundancy=[{**REDUNDANT, **changes}])})
+    out = inside("now", "-c", place.configuration).out
+    assert any(" ".join(line.split()).endswith(shown) for line in out.splitlines())
 
 
 def test_the_database_as_data(inside: Inside, recorded: Place) -> None:
@@ -175,6 +248,9 @@ def test_the_database_as_data(inside: Inside, recorded: Place) -> None:
     assert told.keys() == {"running", *_answer()}
     assert told["ledger"].keys() == {"checkpoint_at", *_answer()["ledger"]}
     assert told["series"][0].keys() == _answer()["series"][0].keys()
+    assert told["redundancy"][0].keys() == REDUNDANT.keys()
+    assert told["redundancy"][0]["month"].keys() == _answer()["redundancy"][0]["month"].keys()
+    assert [leg["link"] for leg in told["redundancy"][0]["legs"]] == ["link-0", "link-1", "link-2"]
     assert (told["running"], told["engine"], told["uptime_s"]) == (False, None, None)
     assert told["ledger"]["checkpoint_at"] is not None
     assert told["ledger"]["checkpoint_size"] == told["ledger"]["size"]

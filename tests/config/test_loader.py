@@ -11,7 +11,7 @@ from checks.icmp import IcmpSettings
 from monitor.config.configuration import AGENT, Configuration
 from monitor.config.loader import load
 from monitor.config.problem import ConfigurationError
-from monitor.model import Family, Kind, Severity
+from monitor.model import Family, Kind, Severity, parse_duration
 
 TODAY = date(2026, 11, 23)
 Loaded = Callable[[str, str], Configuration]
@@ -93,6 +93,37 @@ def test_a_check_is_switched_off_and_another_on(loaded: Loaded) -> None:
     configuration = loaded(MORE, text)
     assert [check for check, _ in _series(configuration, "s")] == ["http", "icmp", "tcp"]
     assert getattr(_only(configuration, "s", "tcp").settings, "port", None) == 443
+
+
+def test_an_empty_table_is_enough_for_the_path_of_a_link(loaded: Loaded) -> None:
+    """A link that says `path: {}` is looked at towards each of its addresses; others are not."""
+    text = (
+        'links:\n  a: {site: core, address: [192.0.2.9, "2001:db8::9"], checks: {path: {}}}\n'
+        "  b: {site: core, address: 192.0.2.10}\n"
+    )
+    configuration = loaded(MORE, text)
+    series = _series(configuration, "a")
+    assert series[2:] == [("path", Family.IPV4), ("path", Family.IPV6)]
+    assert [check for check, _ in _series(configuration, "b")] == ["icmp"]
+    addresses = [
+        getattr(one.settings, "address", "")
+        for one in configuration.assignments
+        if one.check == "path"
+    ]
+    assert addresses == ["192.0.2.9", "2001:db8::9"]
+
+
+def test_the_agent_asks_for_egress_by_its_uplinks(good: Path) -> None:
+    """agent.yaml names the uplinks; a family that a source rules out is no series."""
+    with (good / "agent.yaml").open("a") as file:
+        file.write(
+            "checks:\n  egress:\n    address: outside.example\n    uplinks:\n"
+            "      fibre: {source: 192.0.2.10, first_hop: 192.0.2.1}\n"
+            "      mobile: {interface: wwan0}\n"
+        )
+    configuration = load(good, TODAY)
+    assert ("egress", Family.IPV4) in _series(configuration, AGENT)
+    assert ("egress", Family.IPV6) not in _series(configuration, AGENT)
 
 
 def test_a_disabled_target_is_listed_and_not_probed(loaded: Loaded) -> None:
@@ -253,6 +284,46 @@ def test_one_unreadable_file_accuses_no_other(good: Path) -> None:
 def test_a_canary_is_a_target_of_its_own_kind(good: Path) -> None:
     """It is looked at like a link and is none."""
     assert load(good, TODAY).targets["uplink"].kind is Kind.CANARY
+
+
+def test_a_site_with_two_links_is_looked_at_as_often_as_they_are(good: Path) -> None:
+    """Redundancy needs no word: by the shortest interval of its links, after all of them."""
+    configuration = load(good, TODAY)
+    assert _only(configuration, "dukcapil", "redundancy").settings.interval == 30_000_000
+    assert _series(configuration, "core") == []
+
+
+@pytest.mark.parametrize(
+    ("site", "links", "expected"),
+    [
+        ("{checks: {redundancy: false}}", "", None),
+        ("{enabled: false}", "", None),
+        ("{}", "  c: {site: s, address: 192.0.2.11, checks: {icmp: {interval: 7s}}}\n", "7s"),
+        ("{}", "  c: {site: s, address: 192.0.2.11, checks: {icmp: false}}\n", "30s"),
+        ("{checks: {redundancy: {interval: 2m, common: [192.0.2.254]}}}", "", "2m"),
+    ],
+)
+def test_how_often_a_site_is_looked_at(
+    site: str, links: str, expected: str | None, loaded: Loaded
+) -> None:
+    """Switched off, by its fastest link, or as it says itself."""
+    pair = "".join(f"  {name}: {{site: s, address: 192.0.2.1{n}}}\n" for n, name in enumerate("ab"))
+    configuration = loaded(MORE, f"sites:\n  s: {site}\nlinks:\n{pair}{links}")
+    assert _warnings(configuration) == [] or expected == "30s"
+    if expected is None:
+        assert _series(configuration, "s") == []
+    else:
+        interval = _only(configuration, "s", "redundancy").settings.interval
+        assert interval == parse_duration(expected)
+
+
+def test_a_disabled_link_is_no_leg(loaded: Loaded) -> None:
+    """Of two links one of which is only listed nothing is redundant."""
+    text = (
+        "sites:\n  s: {}\nlinks:\n  a: {site: s, address: 192.0.2.9}\n"
+        "  b: {site: s, address: 192.0.2.10, enabled: false}\n"
+    )
+    assert _series(loaded(MORE, text), "s") == []
 
 
 def test_ten_thousand_links_are_loaded(good: Path) -> None:

@@ -4,12 +4,15 @@ import json
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from monitor.daemon.control import ControlError, NoDaemonError
 from monitor.ledger.entry import OperatorAct
+from tests.cli.running_command import sasando
 from tests.daemon.place import Place
+from tests.daemon.ports import Ports
 from tests.daemon.process import Agent
 
 WRONG = [
@@ -89,6 +92,65 @@ def test_silent_clients_keep_nobody_out(place: Place) -> None:
         assert agent.stop() == 0
         for sock in silent:
             sock.close()
+
+
+def test_a_waived_violation_shows_and_does_not_set_the_exit_code(
+    place: Place, ports: Ports
+) -> None:
+    """Its verdict stays violated, beside it stand why and until when; a lesser one decides."""
+    rule = {"check": "tcp", "require": 'evidence.outcome == "refused"', "severity": "critical"}
+    waiver = {"target": "p0", "justification": "new line in March", "author": "u1"}
+    place.rules = [
+        {**rule, "id": "closed", "waivers": [{**waiver, "until": "2099-12-31"}]},
+        {**rule, "id": "shut", "severity": "warning"},
+    ]
+    place.write()
+    with Agent(place) as agent:
+        agent.ready()
+        here = ("-c", place.configuration, "--lang", "en")
+        told = sasando("check", "p0", *here, "--json")
+        verdicts = {v["rule"]: v for one in told.data for v in one["verdicts"]}
+        assert verdicts["closed"]["verdict"] == verdicts["shut"]["verdict"] == "violated"
+        assert verdicts["closed"]["waiver"] == {
+            "justification": "new line in March",
+            "until": "2099-12-31",
+            "author": "u1",
+        }
+        assert verdicts["shut"]["waiver"] is None
+        assert told.code == 1
+        shown = sasando("check", "p0", "p1", *here)
+        assert shown.code == 2, "p1 has no waiver"
+        assert "waived until 2099-12-31 by u1: new line in March" in shown.out
+        assert agent.stop() == 0
+
+
+def _two_routes(now: dict[str, Any]) -> list[dict[str, Any]] | None:
+    routes: list[dict[str, Any]] = now["routes"]
+    ready = len(routes) == 2 and routes[0]["failing"] and routes[1]["last_delivery"]
+    return routes if ready else None
+
+
+def test_now_shows_how_each_route_fares(place: Place, ports: Ports) -> None:
+    """One that works with its last delivery, one that fails with its receipt; no URL in it."""
+    place.routes["dead"] = "json://user:hidden-word@127.0.0.1:9/alerts"
+    place.write()
+    with Agent(place) as agent:
+        agent.ready()
+        agent.await_state("p0", "available")
+        ports.shut(0)
+        routes = agent.await_now("one route that works, one that fails", _two_routes)
+        assert routes is not None
+        dead, noc = routes
+        assert (dead["name"], dead["waiting"], dead["last_delivery"]) == ("dead", 1, None)
+        assert dead["last_failure"]["receipt"] == "refused"
+        assert dead["waiting_since"] is not None
+        assert (noc["name"], noc["failing"], noc["waiting"]) == ("noc", False, 0)
+        assert noc["last_delivery"] is not None
+        assert noc["last_failure"] is None
+        shown = sasando("now", "-c", place.configuration, "--lang", "en")
+        assert "Route dead: the last attempt failed" in shown.out
+        assert "hidden-word" not in shown.out + str(agent.now())
+        assert agent.stop() == 0
 
 
 def test_a_check_is_signed_with_the_account_of_who_asks(place: Place) -> None:

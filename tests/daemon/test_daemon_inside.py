@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from monitor.ledger.entry import (
     AgentStopped,
     ClockAnchored,
     IncidentStepped,
+    LabelSet,
     LossCounted,
     OperatorAct,
 )
 from monitor.model import State
 from monitor.store.ledger import Ledger
+from policies.confirm import Confirm
 from tests.daemon.inside import SettableClock, run_inside, until
 from tests.daemon.place import Place
 from tests.daemon.ports import Ports
@@ -48,6 +51,40 @@ def test_a_stepped_wall_clock_anchors_anew_and_counts_no_time_twice(
     rows = sorted(tuple(row) for row in place.rows("interval"))
     for before, after in pairwise(rows):
         assert before[0] != after[0] or before[2] <= after[1]
+    place.require_intact()
+
+
+def test_a_label_outlives_no_step_of_the_clock(root: Path, ports: Ports) -> None:
+    """Set back by an hour, a child is reachable again as soon as its parent is."""
+    clock = SettableClock()
+    place = Place(root=root)
+    place.tcp("core-fo", ports.url(0))
+    place.tcp("child", ports.url(1), parents=["core-fo"])
+    place.make()
+
+    async def act(daemon: Daemon) -> None:
+        labels = daemon.recorder.accumulator.book.labels
+        await _commits(daemon, 2)
+        for number in (0, 1):
+            ports.shut(number)
+        await until("a label", lambda: labels)
+        index = daemon.recorder.anchor_index
+        clock.offset_us -= HOUR_US
+        await until("a new anchor", lambda: daemon.recorder.anchor_index != index)
+        await _commits(daemon, 2)
+        assert list(labels) == [("unreachable", "child")]
+        for number in (0, 1):
+            ports.open(number)
+        await until("no label", lambda: not labels)
+
+    assert run_inside(place, act, clock) == 0
+    assert [step.target for step in place.of(IncidentStepped)] in (
+        ["core-fo"],
+        ["core-fo", "core-fo"],
+    )
+    ended = place.of(LabelSet)[-1]
+    assert ended.until_us is not None
+    assert ended.since_us < ended.until_us
     place.require_intact()
 
 
@@ -104,13 +141,21 @@ def test_what_could_not_be_kept_is_counted_and_unobserved(
     place.require_intact()
 
 
-def test_a_reload_while_commits_fail_withdraws_exactly_once(place: Place, ports: Ports) -> None:
+def test_a_reload_while_commits_fail_withdraws_exactly_once(
+    place: Place, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An incident whose opening waits for its commit is withdrawn after it, not lost from sight."""
 
     async def act(daemon: Daemon) -> None:
-        with _Locked(place):
+        # A draft that fails is written again unchanged: the first one under the lock must already
+        # hold the opening, so none is made until the outage was confirmed.
+        book = daemon.recorder.accumulator.book
+        with monkeypatch.context() as held:
+            held.setattr(daemon.committing, "step", lambda: False)
+            await until("nothing under way", lambda: daemon.committing.idle)
             ports.shut(0)
-            book = daemon.recorder.accumulator.book
+            await until("a confirmed outage", lambda: _bad(daemon, "p0") >= Confirm().open.of)
+        with _Locked(place):
             await until("a draft with the opening", lambda: _opening_drafted(daemon))
             del place.services["p0"]
             place.write()
@@ -228,6 +273,11 @@ class _Locked:
 async def _commits(daemon: Daemon, more: int) -> None:
     wanted = daemon.committing.commits + more
     await until("commits", lambda: daemon.committing.commits >= wanted)
+
+
+def _bad(daemon: Daemon, target: str) -> int:
+    judged = daemon.recorder.accumulator.judged
+    return sum(one.violated and one.target == target for one in judged)
 
 
 def _opening_drafted(daemon: Daemon) -> bool:

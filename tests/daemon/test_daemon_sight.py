@@ -84,6 +84,54 @@ def test_behind_a_dead_parent_children_are_unreachable_and_one_alert_leaves(
     place.require_intact()
 
 
+def test_what_was_renamed_goes_on_after_a_restart(
+    place: Place, ports: Ports, hook: Webhook
+) -> None:
+    """An open incident keeps its id under the new name, and ends there; a label too."""
+    place.tcp("behind", ports.url(4), parents=["p0"])
+    del place.services["p4"]
+    place.write()
+    with Agent(place) as agent:
+        agent.ready()
+        agent.await_state("behind", "available")
+        ports.shut(0)
+        ports.shut(4)
+        agent.await_now("a label", lambda now: now["labels"])
+        hook.wait(1)
+        assert agent.stop() == 0
+    place.services["new"] = {**place.services.pop("p0"), "formerly": ["p0"]}
+    place.services["after"] = {
+        **place.services.pop("behind"),
+        "formerly": ["behind"],
+        "parents": ["new"],
+    }
+    place.write()
+    with Agent(place) as agent:
+        agent.ready()
+        labels = agent.await_now(
+            "the label under its new name",
+            lambda now: [one for one in now["labels"] if one["target"] == "after"],
+        )
+        assert labels is not None
+        assert [one["cause"] for one in labels] == ["new"]
+        assert [one["target"] for one in agent.now()["incidents"]] == ["new"]
+        assert len(agent.now()["labels"]) == 1
+        ports.open(0)
+        ports.open(4)
+        hook.wait(2)
+        agent.await_now("no label", lambda now: not now["labels"])
+        assert agent.stop() == 0
+    opened, closed = place.of(IncidentStepped)
+    assert (opened.act, opened.target) == ("opened", "p0")
+    assert (closed.act, closed.target, closed.step) == ("closed", "new", 1)
+    assert "new" in hook.received[1].title
+    spans = [(one.target, one.since_us, one.until_us) for one in place.of(LabelSet)]
+    (old,) = [span for span in spans if span[0] == "behind" and span[2] is not None]
+    assert old[2] is not None
+    assert old[2] > old[1] + 1, "its time up to the restart stays told"
+    place.require_intact()
+
+
 def test_a_blind_agent_accuses_nobody(place: Place, ports: Ports, hook: Webhook) -> None:
     """With its canary silent only the canary is told; what is still down later is judged anew."""
     place.rules = [reachable("tcp", "canary")]

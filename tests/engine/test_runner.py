@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.base import Assignment, Done, Outcome, Probe, Settings
-from monitor.engine.runner import Result, Runner
+from checks.icmp import IcmpSettings
+from monitor.engine.runner import Result, Runner, calm_ns
 from monitor.model import Family, Fault, FaultKind
 
 _MS = 1_000_000
@@ -301,3 +302,17 @@ def test_a_prober_can_ask_for_shorter_ticks() -> None:
 
     runner = Runner([], {"fake": _Hasty()}, _Clock(), 50, lambda _: None)
     assert runner._pace_ns() == 3 * _MS
+
+
+def test_a_calm_tick_is_longer_and_never_longer_than_rounds_and_spacings_bear() -> None:
+    """Few probes: four ticks at most, a fifth of the shortest interval, the shortest spacing."""
+    quiet = [_assignment("a", 60_000)]
+    assert calm_ns([], 50 * _MS) == 50 * _MS
+    assert calm_ns(quiet, 50 * _MS) == 200 * _MS
+    assert calm_ns([*quiet, _assignment("b", 600)], 50 * _MS) == 120 * _MS
+    assert calm_ns([*quiet, _assignment("b", 100)], 50 * _MS) == 50 * _MS
+    spaced = IcmpSettings(address="192.0.2.1", spacing=100_000)
+    sample = Assignment(target="c", check="icmp", family=Family.IPV4, settings=spaced)
+    assert calm_ns([*quiet, sample], 50 * _MS) == 100 * _MS
+    crowd = [_assignment(str(number), 1_000) for number in range(500)]
+    assert calm_ns(crowd, 50 * _MS) == 50 * _MS

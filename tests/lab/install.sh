@@ -58,7 +58,8 @@ if ! install "$@" 2>/dev/null; then
 fi
 
 enabled >"$after"
-comm -13 "$before" "$after" | grep -E '\.(service|socket|timer)$' | while read -r unit; do
-    systemctl --quiet disable "$unit" || true
+comm -13 "$before" "$after" | while read -r unit; do
+    # No grep here: packages that enable nothing must not fail the whole.
+    case $unit in *.service | *.socket | *.timer) systemctl --quiet disable "$unit" || true ;; esac
 done
 AS_ROOT

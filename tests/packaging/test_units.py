@@ -1,16 +1,22 @@
-"""The unit and its files, judged by systemd's own tools without booting anything."""
+"""The units and their files, judged by systemd's own tools without booting anything."""
 
 import configparser
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from checks.packets.messages import ACCOUNT
+from monitor.config.schema import AgentEntry
 from tests.lab.parts import require
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "systemd/sasando.service"
-MOST_EXPOSED = 15  # tenths; `systemd-analyze security` calls 1.5 "OK"
+PACKETS = ROOT / "systemd/sasando-packets.service"
+MOST_EXPOSED = {UNIT: 15, PACKETS: 12}  # tenths; `systemd-analyze security` calls 1.5 "OK"
+COMMANDS = {UNIT: "/opt/sasando/bin/sasando", PACKETS: "/opt/sasando/bin/python3"}
+UNITS = pytest.mark.parametrize("shipped", [UNIT, PACKETS], ids=lambda unit: unit.stem)
 
 
 def _analyze(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -20,45 +26,53 @@ def _analyze(*argv: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _lines() -> list[str]:
-    return UNIT.read_text(encoding="utf-8").splitlines()
+def _lines(unit: Path = UNIT) -> list[str]:
+    return unit.read_text(encoding="utf-8").splitlines()
 
 
-def _exposure(unit: Path) -> subprocess.CompletedProcess[str]:
-    return _analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(unit))
+def _exposure(unit: Path, shipped: Path) -> subprocess.CompletedProcess[str]:
+    threshold = f"--threshold={MOST_EXPOSED[shipped]}"
+    return _analyze("security", "--offline=true", threshold, str(unit))
 
 
-def test_the_daemon_is_hardly_exposed() -> None:
-    """systemd rates the unit's exposure at 1.5 or less."""
-    done = _exposure(UNIT)
+@UNITS
+def test_both_are_hardly_exposed(shipped: Path) -> None:
+    """systemd rates the exposure of the daemon at 1.5, of the packet process at 1.2 or less."""
+    done = _exposure(shipped, shipped)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
 
 
-def test_exposure_would_be_noticed(tmp_path: Path) -> None:
-    """The same threshold refuses the unit with a capability and without its system call filter."""
-    open_unit = tmp_path / "sasando.service"
-    kept = [line for line in _lines() if not line.startswith("SystemCallFilter=")]
-    text = "\n".join(kept).replace("CapabilityBoundingSet=", "CapabilityBoundingSet=CAP_NET_RAW")
-    open_unit.write_text(text)
-    assert _exposure(open_unit).returncode != 0
+@UNITS
+def test_exposure_would_be_noticed(tmp_path: Path, shipped: Path) -> None:
+    """The same threshold refuses a unit with one more capability and no system call filter."""
+    open_unit = tmp_path / shipped.name
+    kept = [line for line in _lines(shipped) if not line.startswith("SystemCallFilter=")]
+    more = "CapabilityBoundingSet=CAP_NET_ADMIN "
+    open_unit.write_text("\n".join(kept).replace("CapabilityBoundingSet=", more))
+    assert _exposure(open_unit, shipped).returncode != 0
 
 
+@UNITS
 @pytest.mark.parametrize(("add", "silent"), [("", True), ("PrivateTpm=yes\n", False)])
-def test_systemd_understands_every_line(tmp_path: Path, add: str, silent: bool) -> None:
+def test_systemd_understands_every_line(
+    tmp_path: Path, add: str, silent: bool, shipped: Path
+) -> None:
     """`systemd-analyze verify` has nothing to say, and would say that it knows no `PrivateTpm`."""
-    unit = tmp_path / "sasando.service"
+    unit = tmp_path / shipped.name
     # The command is not installed where this runs; everything else is as it ships.
-    text = UNIT.read_text(encoding="utf-8").replace("/opt/sasando/bin/sasando", "/bin/true")
+    text = shipped.read_text(encoding="utf-8").replace(COMMANDS[shipped], "/bin/true")
     unit.write_text(text.replace("[Install]", add + "[Install]"))
     done = _analyze("verify", "--man=no", str(unit))
     about = [line for line in done.stderr.splitlines() if "sasando" in line]
     assert (about == []) is silent, done.stderr
 
 
-def test_every_directive_is_explained() -> None:
+@UNITS
+def test_every_directive_is_explained(shipped: Path) -> None:
     """A comment stands above each group of directives of [Service], none further than six lines."""
     since_comment, bare = 0, []
-    for line in _lines()[_lines().index("[Service]") + 1 :]:
+    lines = _lines(shipped)
+    for line in lines[lines.index("[Service]") + 1 :]:
         if line.startswith("#"):
             since_comment = 0
         elif "=" in line:
@@ -67,12 +81,29 @@ def test_every_directive_is_explained() -> None:
     assert bare == []
 
 
+def _service(unit: Path) -> configparser.SectionProxy:
+    read = configparser.ConfigParser(strict=False, interpolation=None)
+    read.optionxform = str  # type: ignore[assignment,method-assign]
+    read.read_string("\n".join(_lines(unit)))
+    return read["Service"]
+
+
+def test_the_packet_process_keeps_its_promises() -> None:
+    """One capability, no Internet socket, its own account, started again whenever it dies, and its
+    socket where the daemon looks for it."""
+    service = _service(PACKETS)
+    assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == "CAP_NET_RAW"
+    assert service["RestrictAddressFamilies"].split() == ["AF_PACKET", "AF_UNIX", "AF_NETLINK"]
+    assert service["User"] == service["Group"] == service["RuntimeDirectory"] == ACCOUNT
+    assert (service["Restart"], service["LimitCORE"]) == ("always", "0")
+    packets = next(one.default for one in fields(AgentEntry) if one.name == "packets")
+    assert f"--socket {packets} --allow-uid sasando" in service["ExecStart"]
+    assert "Wants=sasando-packets.service" in _lines()
+
+
 def test_the_unit_keeps_its_promises() -> None:
     """No capability, no restart after a refusal, a watchdog, and the agreed folders."""
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string("\n".join(_lines()))
-    service = unit["Service"]
+    service = _service(UNIT)
     assert service["Type"] == "notify"
     assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == ""
     assert service["RestartPreventExitStatus"].split() == ["1", "2"]

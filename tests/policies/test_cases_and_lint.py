@@ -166,7 +166,15 @@ def test_explanation_inside_all(rule: Callable[..., Rule]) -> None:
 
 def test_pack_names() -> None:
     """The packs are those whose evidence exists."""
-    assert pack_names() == ("agent-health", "availability", "delay-and-loss", "tls-baseline")
+    assert pack_names() == (
+        "agent-health",
+        "availability",
+        "delay-and-loss",
+        "gateway-redundancy",
+        "paths",
+        "redundancy",
+        "tls-baseline",
+    )
     with pytest.raises(KeyError):
         pack_text("../rule.py")
 

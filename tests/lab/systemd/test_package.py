@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[3]
 UNIT = "sasando.service"
+PACKETS = "sasando-packets.service"
 CLI = ROOT / "monitor/cli/main.py"
 CONFIGURATION = "/etc/sasando"
 # What an administrator would add after `init`: something to probe, and the right to.
@@ -28,6 +30,20 @@ links:
     role: primary
     address: 127.0.0.1
     checks: {icmp: {interval: 1s, count: 1, timeout: 500ms}}
+  lab-routers:
+    site: lab-machine
+    address: 192.0.2.2
+    checks: {icmp: false, vrrp: {interface: lab0, vrid: 51, listen: 1s, routers: [192.0.2.2]}}
+"""
+# Says what a real router once said, twice a second, from the other end of a veth link.
+ROUTER = """\
+import socket, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind(("lab1", 0))
+frame = bytes.fromhex("{frame}")
+for _ in range(2000):
+    s.send(frame)
+    time.sleep(0.5)
 """
 SCOPE = "  - {network: 127.0.0.0/8, authorised_by: Lab, letter: LAB/1, until: 2099-12-31}\n"
 
@@ -76,10 +92,28 @@ def running(machine: Machine) -> Machine:
     machine.write(f"{CONFIGURATION}/agent.yaml", f"{head}\nscope:\n{SCOPE}{tail}")
     machine.write(f"{CONFIGURATION}/inventory/lab.yaml", LOOPBACK)
     machine.run("systemd-tmpfiles", "--create", "sasando.conf")
+    machine.run("ip", "link", "add", "lab0", "type", "veth", "peer", "name", "lab1")
+    for end in ("lab0", "lab1"):
+        machine.run("ip", "link", "set", end, "up")
+    machine.write("/tmp/router.py", ROUTER.format(frame=_advertisement()))
+    machine.run("systemd-run", "--unit=lab-router", "/usr/bin/python3", "/tmp/router.py")
     machine.run("sasando", "config", "check", "-c", CONFIGURATION)
     started = machine.run("systemctl", "start", UNIT, check=False, timeout=120)
     assert started.returncode == 0, machine.journal(UNIT)
     return machine
+
+
+def _advertisement() -> str:
+    """A frame of keepalived, version 3 over IPv4, in hex."""
+    lines = (ROOT / "tests/vectors/packets/keepalived.hex").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("vrrp3-active "))
+
+
+def _look(machine: Machine) -> dict[str, Any]:
+    """What the daemon sees of the router when it is asked to look."""
+    argv = ("sasando", "check", "lab-routers", "--json", "-c", CONFIGURATION)
+    (found,) = json.loads(machine.run(*argv, check=False, timeout=120).stdout)
+    return dict(found)
 
 
 def test_the_package_names_no_place_where_it_was_built(machine: Machine) -> None:
@@ -108,19 +142,20 @@ def test_installing_makes_the_account_and_starts_nothing(machine: Machine) -> No
     )
 
 
-def test_the_installed_unit_is_sound(machine: Machine) -> None:
-    """systemd finds no fault in the unit where its command is installed, and rates it as before."""
-    verified = machine.run(
-        "systemd-analyze", "verify", "--man=no", f"/usr/lib/systemd/system/{UNIT}"
-    )
-    assert [line for line in verified.stderr.splitlines() if "sasando" in line] == []
-    machine.run("systemd-analyze", "security", "--threshold=15", UNIT)
+def test_the_installed_units_are_sound(machine: Machine) -> None:
+    """systemd finds no fault in the units where they are installed, and rates them as before."""
+    for unit, threshold in ((UNIT, 15), (PACKETS, 12)):
+        verified = machine.run(
+            "systemd-analyze", "verify", "--man=no", f"/usr/lib/systemd/system/{unit}"
+        )
+        assert [line for line in verified.stderr.splitlines() if "sasando" in line] == []
+        machine.run("systemd-analyze", "security", f"--threshold={threshold}", unit)
 
 
 def test_every_installed_library_loads(machine: Machine) -> None:
     """The daemon's account can import each dependency with the system's python3."""
     names = "alembic apprise cel_expr_python cryptography dns numpy psutil psycopg pydantic rich"
-    names += " schedule sqlalchemy structlog typer uvloop yaml"
+    names += " schedule scapy sqlalchemy structlog typer uvloop yaml"
     code = f"for name in {names.split()!r}: __import__(name)"
     account = ("runuser", "-u", "sasando", "--")
     machine.run(*account, "/opt/sasando/bin/python3", "-I", "-c", code, timeout=120)
@@ -133,6 +168,50 @@ def test_the_daemon_gets_ready(running: Machine) -> None:
     assert (shown["User"], shown["CapabilityBoundingSet"]) == ("sasando", "")
     facts = running.run("cat", f"/proc/{shown['MainPID']}/status").stdout
     assert "CapEff:\t0000000000000000" in facts
+
+
+def test_the_packet_process_has_raw_sockets_and_nothing_else(running: Machine) -> None:
+    """It starts with the daemon: its own account, CAP_NET_RAW alone, no way to more, and neither
+    key nor configuration nor ledger is there to be read."""
+    shown = running.show(PACKETS, "ActiveState", "User", "MainPID")
+    assert shown["ActiveState"] == "active", running.journal(PACKETS)
+    pid = shown["MainPID"]
+    status = running.run("cat", f"/proc/{pid}/status").stdout
+    for line in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert f"{line}:\t0000000000002000\n" in status  # bit 13: CAP_NET_RAW
+    assert "NoNewPrivs:\t1\n" in status
+    assert "Seccomp:\t2\n" in status
+    account = running.run("id", "--user", "sasando-packets").stdout.strip()
+    assert f"Uid:\t{account}\t{account}\t{account}\t{account}\n" in status
+    for path in ("/etc/sasando/agent.yaml", "/var/lib/sasando/ledger.db", "/etc/sasando/secrets"):
+        running.run("test", "-e", path)
+        # Not even for root, seen from where the process stands.
+        inside = ("nsenter", f"--target={pid}", "--mount", "test", "-e", path)
+        assert running.run(*inside, check=False).returncode == 1, path
+    socket = running.run("stat", "--format=%U %G %a", "/run/sasando-packets").stdout.strip()
+    assert socket == "sasando-packets sasando-packets 750"
+    assert "sasando-packets" in running.run("id", "--name", "--groups", "sasando").stdout
+
+
+def test_the_daemon_hears_a_router_through_the_packet_process(running: Machine) -> None:
+    """vrrp from the daemon's account, which has no capability; without the process it is a fault,
+    the daemon goes on, and the process that systemd starts again is asked again."""
+    found = _look(running)
+    assert found["evidence"]["active"] == "192.0.2.2", (found, running.journal(PACKETS))
+    running.run("systemctl", "kill", "--signal=SIGKILL", PACKETS)
+    running.run("systemctl", "stop", PACKETS)
+    found = _look(running)
+    assert found["fault"]["kind"] == "packet-process", found
+    assert running.show(UNIT, "ActiveState") == {"ActiveState": "active"}
+    running.run("systemctl", "start", PACKETS)
+    pid = running.show(PACKETS, "MainPID")["MainPID"]
+    running.run("systemctl", "kill", "--signal=SIGKILL", PACKETS)
+    for _ in range(30):
+        found = _look(running)
+        if found.get("evidence"):
+            break
+    assert found["evidence"]["active"] == "192.0.2.2", running.journal(PACKETS)
+    assert running.show(PACKETS, "MainPID")["MainPID"] != pid
 
 
 def test_an_operator_sees_what_stands(running: Machine) -> None:
