@@ -249,7 +249,12 @@ class Watch:
             told = said.told_s is not None or not scenario.accused
             return told and scenario.accused <= set(said.opened) and scenario.labels <= labels
 
-        self.agent.await_now(f"{scenario.name}: {wanted}", complete)
+        try:
+            self.agent.await_now(f"{scenario.name}: {wanted}", complete)
+        except TimeoutError as error:
+            labels = [(one["label"], one["target"]) for one in self.agent.now()["labels"]]
+            error.add_note(f"said: {said.opened}, told {said.told_s}, labels {labels}")
+            raise
 
     def _await_commits(self, more: int, said: Said) -> None:
         size = self.agent.now()["ledger"]["size"]
