@@ -27,7 +27,10 @@ def start(
         f"vrrp_instance lab {{\nstate BACKUP\ninterface {host.link}\nvirtual_router_id {group}\n"
         f"priority {priority}\nadvert_int {interval}\nvirtual_ipaddress {{\n{lines}\n}}\n}}\n"
     )
-    files = ("-f", str(configuration), "-p", str(folder / "pid"), "-r", str(folder / "vrrp-pid"))
+    files = (
+        *("-f", str(configuration), "-p", str(folder / "pid")),
+        *("-r", str(folder / "vrrp-pid"), "-b", str(folder / "bfd-pid")),
+    )
     return host.start("keepalived", "--dont-fork", "--log-console", *files)
 
 
