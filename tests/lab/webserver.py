@@ -12,6 +12,8 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
+from tests.lab.serving import end
+
 Page = Callable[[asyncio.StreamWriter], Awaitable[None]]
 _REQUESTS_KEPT = 1_000
 
@@ -51,13 +53,9 @@ class WebServer:
 
     async def down(self) -> None:
         """Stop listening and cut every connection: the port refuses."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        connections = tuple(self._connections)
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        server, self._server = self._server, None
+        if server is not None:
+            await end(server, self._connections)
 
     def url(self, path: str = "/", host: str = "") -> str:
         """The URL of a page, by address or by a name that leads here."""

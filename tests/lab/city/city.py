@@ -177,7 +177,11 @@ class City:
     def _start_keepalived(self, name: str) -> Popen[bytes]:
         file = f"keepalived-{name}.conf"
         (self.folder / file).write_text(routing.keepalived(self.plan, name), encoding="utf-8")
-        for pid in ("keepalived", "vrrp", "bfd"):  # of one that was killed; it would count as running
+        for pid in (
+            "keepalived",
+            "vrrp",
+            "bfd",
+        ):  # of one that was killed; it would count as running
             (self.session.root / f"run/{pid}-{name}.pid").unlink(missing_ok=True)
         return self.nodes[name].start(
             *(command("keepalived"), "--dont-fork", "--log-console", "--vrrp"),
