@@ -50,10 +50,10 @@ class Result(NamedTuple):
 
 @runtime_checkable
 class Paced(Protocol):
-    """A prober whose buffers bound the length of a tick."""
+    """A prober that bounds the length of a tick."""
 
     def pace_ns(self) -> int:
-        """The longest tick that loses nothing at the present rate."""
+        """The longest tick that loses nothing and holds up nothing, by what is under way now."""
         ...
 
 
@@ -165,7 +165,7 @@ class Runner:
         return ended or self._tokens != begun
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Call `step` every tick from now on; shorter ticks where a prober's buffers want them."""
+        """Call `step` every tick from now on; shorter ticks where a prober wants them."""
         self._tick_at(loop, loop.time())
 
     async def close(self) -> None:
