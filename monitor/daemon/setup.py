@@ -29,16 +29,16 @@ class Plan:
     items: Mapping[Key, Item]
     defined: Sequence[SeriesDefined]
     titles: Mapping[tuple[str, str], Mapping[str, str]]
+    slots: Mapping[str, tuple[int, ...]]
+    """By target: the places of its assignments in the configuration's."""
 
     def item(self, assignment: Assignment) -> Item | None:
         """The series of an assignment; None when a reload removed it meanwhile."""
         return self.items.get((assignment.target, assignment.check, int(assignment.family)))
 
     def assignments_of(self, target: str) -> tuple[int, ...]:
-        """Slots (places in the configuration's assignments) of one target."""
-        return tuple(
-            slot for slot, one in enumerate(self.configuration.assignments) if one.target == target
-        )
+        """Slots of one target. Thousands of targets may be asked after at once."""
+        return self.slots.get(target, ())
 
 
 def plan_of(configuration: Configuration, registry: Registry) -> Plan:
@@ -57,7 +57,20 @@ def plan_of(configuration: Configuration, registry: Registry) -> Plan:
         )
         for one, judging in zip(assignments, rules, strict=True)
     }
-    return Plan(configuration=configuration, items=items, defined=defined, titles=_titles(rules))
+    return Plan(
+        configuration=configuration,
+        items=items,
+        defined=defined,
+        titles=_titles(rules),
+        slots=_slots(assignments),
+    )
+
+
+def _slots(assignments: Sequence[Assignment]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = {}
+    for slot, one in enumerate(assignments):
+        found.setdefault(one.target, []).append(slot)
+    return {target: tuple(slots) for target, slots in found.items()}
 
 
 def in_force(
