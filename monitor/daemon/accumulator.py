@@ -48,6 +48,8 @@ class Accumulator:
     blind: bool = False
     waiting: set[Subject] = field(default_factory=set)
     """Subjects of `judged`."""
+    drafted: set[Subject] = field(default_factory=set)
+    """Subjects judged in the commit under way: what becomes of them the book does not know yet."""
 
     def take(self, item: Item, outcome: Outcome, anchor: Anchor) -> None:
         """Judge one outcome and keep it for the next commit."""
@@ -77,9 +79,14 @@ class Accumulator:
         self._judge(item, judgement, at_us)
 
     def judgements(self) -> list[Judged]:
-        """The judgements so far, emptying the accumulator of them."""
-        judged, self.judged, self.waiting = self.judged, [], set()
+        """The judgements so far, emptying the accumulator of them; see `settled`."""
+        judged, self.judged = self.judged, []
+        self.drafted, self.waiting = self.waiting, set()
         return judged
+
+    def settled(self) -> None:
+        """The book knows what became of the judgements that were taken."""
+        self.drafted = set()
 
     def lose(self, what: str, count: int = 1) -> None:
         """Count something that was lost, for the next commit."""
@@ -131,7 +138,7 @@ class Accumulator:
 
     def _judge(self, item: Item, judgement: Judgement, at_us: int) -> None:
         """Keep the definite verdicts that can move an incident."""
-        if not judgement.violated and not self.book.standings and not self.waiting:
+        if not (judgement.violated or self.book.standings or self.waiting or self.drafted):
             return  # nothing stands that a good observation could move: the usual case
         for rule, confirm, verdict in zip(
             item.rules, item.confirms, judgement.verdicts, strict=True
@@ -144,7 +151,7 @@ class Accumulator:
             violated = isinstance(verdict, Violated)
             if violated and waiver_of(rule, item.target_facts, at_us) is not None:
                 continue  # it still shows as a verdict, but nobody is alerted
-            if not violated and not self.book.knows(subject) and subject not in self.waiting:
+            if not violated and not self._moves(subject):
                 continue
             self.waiting.add(subject)
             self.judged.append(
@@ -160,6 +167,10 @@ class Accumulator:
                     at_us=at_us,
                 )
             )
+
+    def _moves(self, subject: Subject) -> bool:
+        """Whether a good observation of it can change anything."""
+        return self.book.knows(subject) or subject in self.waiting or subject in self.drafted
 
 
 def _entries(

@@ -144,6 +144,7 @@ class Recorder:
         settled, self._settled, self._records = self._settled, [], {}
         if not commit.raw:
             seen.book.accept(proposal, {})
+            seen.settled()
             return None
         return commit.draft(proposal, records, settled, wall_us)
 
@@ -163,6 +164,7 @@ class Recorder:
         """Advance to what was committed; `now`: both clocks at this moment."""
         opened = {s: committed.first + place for s, place in draft.positions.items()}
         self.accumulator.book.accept(draft.proposal, opened)
+        self.accumulator.settled()
         self.accumulator.blind = ("blind", "agent") in self.accumulator.book.labels
         for subject, step in draft.proposal.steps:
             if step.act is Act.OPENED:

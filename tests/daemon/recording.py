@@ -1,0 +1,117 @@
+"""A recorder with its plan and a clock of the test's own; commits end when the test says so."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from checks.base import Outcome
+from checks.icmp import IcmpEvidence
+from monitor.clock import Anchor
+from monitor.config.loader import load
+from monitor.daemon.accumulator import Accumulator
+from monitor.daemon.legwatch import LegWatch
+from monitor.daemon.plan import Item
+from monitor.daemon.recorder import Draft, Recorder
+from monitor.daemon.registry import Registry
+from monitor.daemon.setup import plan_of, sights_of, subjects_of
+from monitor.incident import Book
+from monitor.model import Act, Fault
+from monitor.store.ledger import Committed
+from tests.daemon.place import Place
+
+S = 1_000_000_000
+
+
+@dataclass
+class Recording:
+    """The judging half of a daemon: `see` observations, `draft` and `accept` commits."""
+
+    place: Place
+    now_ns: int = 1_000 * S
+    opened: list[str] = field(default_factory=list)
+    """Targets of the incidents that were opened, in order."""
+    requested: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.place.make()
+        configuration = load(self.place.configuration, date(2026, 1, 1))
+        self.plan = plan_of(configuration, Registry("test", []))
+        self.recorder = Recorder(
+            origin="test.example",
+            accumulator=Accumulator(book=Book(), sights=sights_of(configuration)),
+            targets=configuration.targets,
+            titles=self.plan.titles,
+            routes={},
+            anchor=self.clock(),
+            anchor_index=0,
+            judging=subjects_of(self.plan),
+        )
+        self.legs = LegWatch(
+            self.plan,
+            self.recorder,
+            SimpleNamespace(boottime_ns=lambda: self.now_ns),  # type: ignore[arg-type]
+            look=lambda _: None,
+            request=self.requested.append,
+        )
+        self._next = 1
+
+    def clock(self) -> Anchor:
+        """Both clocks now."""
+        return Anchor(wall_us=10**15 + self.now_ns // 1_000, boottime_ns=self.now_ns, boot_id="b")
+
+    def item(self, target: str, check: str = "icmp", family: int = 4) -> Item:
+        """One series."""
+        return self.plan.items[target, check, family]
+
+    def see(self, item: Item, answers: bool, *, fault: Fault | None = None) -> None:
+        """One observation of an icmp series, now; `fault`: instead of one."""
+        evidence = None if fault else IcmpEvidence(delays_us=(100 if answers else None,) * 5)
+        outcome = Outcome(started_ns=self.now_ns, elapsed_us=1, evidence=evidence, fault=fault)
+        self.recorder.accumulator.take(item, outcome, self.recorder.anchor)
+        self.legs.take(item)
+
+    def pass_s(self, seconds: float) -> None:
+        """Time goes on."""
+        self.now_ns += int(seconds * S)
+
+    def draft(self) -> Draft | None:
+        """The next commit, under way until `accept`."""
+        at = self.clock()
+        return self.recorder.draft(at.wall_us, at.boottime_ns)
+
+    def accept(self, draft: Draft | None) -> None:
+        """The commit succeeded."""
+        if draft is None:
+            return
+        rest: dict[str, Any] = {"root": b"", "note": None, "unsigned": "", "outbox": ()}
+        size = self._next + len(draft.commit.entries)
+        self.recorder.accept(draft, Committed(first=self._next, size=size, **rest), self.clock())
+        self._next = size
+        self.opened += [s.target for _, s in draft.proposal.steps if s.act is Act.OPENED]
+
+    def commit(self) -> Draft | None:
+        """A commit that succeeds at once."""
+        draft = self.draft()
+        self.accept(draft)
+        return draft
+
+
+def links(root: Path, addresses: dict[str, str], **more: Any) -> Place:
+    """Links of one site, judged by the pack `availability`."""
+    place = Place(root=root, sites={"office": {}}, **more)
+    place.agent = {
+        "packs": ["availability"],
+        "scope": [
+            {
+                "network": "192.0.2.0/24",
+                "authorised_by": "t",
+                "letter": "1",
+                "until": "2099-12-31",
+            }
+        ],
+    }
+    for key, address in addresses.items():
+        place.links[key] = {"site": "office", "role": "primary", "address": address}
+    return place

@@ -1,0 +1,42 @@
+"""Between two commits: what is seen while one is under way, and what was asked for without one."""
+
+from pathlib import Path
+
+from tests.daemon.recording import Recording, links
+
+
+def test_a_good_observation_during_the_commit_that_takes_the_first_bad_one_counts(
+    tmp_path: Path,
+) -> None:
+    """2 of 3 bad opens; good ones seen while the store is slow lie between, and nothing opens."""
+    scene = Recording(links(tmp_path, {"line": "192.0.2.1"}))
+    line = scene.item("line")
+    scene.see(line, answers=False)
+    under_way = scene.draft()
+    for _ in range(2):
+        scene.pass_s(10)
+        scene.see(line, answers=True)
+    scene.accept(under_way)
+    scene.pass_s(10)
+    scene.see(line, answers=False)
+    scene.commit()
+    scene.pass_s(1)
+    scene.commit()
+    assert scene.opened == []
+
+
+def test_an_answer_during_the_commit_that_opens_counts_towards_the_end(tmp_path: Path) -> None:
+    """Good observations while the opening is under way close it, as soon as it is committed."""
+    scene = Recording(links(tmp_path, {"line": "192.0.2.1"}))
+    line = scene.item("line")
+    for _ in range(2):
+        scene.see(line, answers=False)
+        scene.pass_s(1)
+    under_way = scene.draft()
+    for _ in range(2):
+        scene.see(line, answers=True)
+        scene.pass_s(1)
+    scene.accept(under_way)
+    assert scene.opened == ["line"]
+    scene.commit()
+    assert not scene.recorder.accumulator.book.standings
