@@ -79,6 +79,9 @@ class Committing:
         if self._draft is None:
             self._draft = self.recorder.draft(self._clock.wall_us(), self._clock.boottime_ns())
         if self._draft is None:
+            asks, self.recorder.asks = self.recorder.asks, set()
+            if asks:
+                self._look(asks)
             return False
         draft = self._draft
         self._writer.write(draft.commit, lambda outcome: self._settled(draft, outcome))

@@ -61,6 +61,8 @@ class Recorder:
     incidents of others close as withdrawn."""
     single_legs: SingleLegs = field(default_factory=SingleLegs)
     loss_since_us: int = 0
+    asks: set[str] = field(default_factory=set)
+    """Targets to probe now, where there was nothing to write."""
     _cut: list[bytes] = field(default_factory=list)
     """Batches of what was seen before a reload or a new anchor; they come first."""
     _entries: list[tuple[Record, Callable[[int], None] | None]] = field(default_factory=list)
@@ -145,6 +147,7 @@ class Recorder:
         if not commit.raw:
             seen.book.accept(proposal, {})
             seen.settled()
+            self.asks |= proposal.asks
             return None
         return commit.draft(proposal, records, settled, wall_us)
 

@@ -1,5 +1,6 @@
 """A recorder with its plan and a clock of the test's own; commits end when the test says so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 from checks.base import Outcome
 from checks.icmp import IcmpEvidence
-from monitor.clock import Anchor
+from monitor.clock import anchor_now
 from monitor.config.loader import load
 from monitor.daemon.accumulator import Accumulator
+from monitor.daemon.committing import Committing
 from monitor.daemon.legwatch import LegWatch
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Draft, Recorder
@@ -18,7 +20,7 @@ from monitor.daemon.registry import Registry
 from monitor.daemon.setup import plan_of, sights_of, subjects_of
 from monitor.incident import Book
 from monitor.model import Act, Fault
-from monitor.store.ledger import Committed
+from monitor.store.ledger import Commit, Committed
 from tests.daemon.place import Place
 
 S = 1_000_000_000
@@ -32,6 +34,8 @@ class Recording:
     now_ns: int = 1_000 * S
     opened: list[str] = field(default_factory=list)
     """Targets of the incidents that were opened, in order."""
+    asked: list[str] = field(default_factory=list)
+    """Targets that somebody's verdict waited for, in order."""
     requested: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,22 +48,41 @@ class Recording:
             targets=configuration.targets,
             titles=self.plan.titles,
             routes={},
-            anchor=self.clock(),
+            anchor=anchor_now(self),
             anchor_index=0,
             judging=subjects_of(self.plan),
         )
         self.legs = LegWatch(
             self.plan,
             self.recorder,
-            SimpleNamespace(boottime_ns=lambda: self.now_ns),  # type: ignore[arg-type]
-            look=lambda _: None,
+            self,
+            look=self.asked.extend,
             request=self.requested.append,
+        )
+        writer: Any = SimpleNamespace(busy=False, write=self._written)
+        sender: Any = SimpleNamespace(offer=lambda *_, **__: None)
+        self.committing = Committing(
+            self.recorder,
+            writer,
+            sender,
+            self,
+            look=self.asked.extend,
+            committed=lambda: None,
+            broken=_broken,
         )
         self._next = 1
 
-    def clock(self) -> Anchor:
-        """Both clocks now."""
-        return Anchor(wall_us=10**15 + self.now_ns // 1_000, boottime_ns=self.now_ns, boot_id="b")
+    def wall_us(self) -> int:
+        """See `monitor.clock.Clock`."""
+        return 10**15 + self.now_ns // 1_000
+
+    def boottime_ns(self) -> int:
+        """See `monitor.clock.Clock`."""
+        return self.now_ns
+
+    def boot_id(self) -> str:
+        """See `monitor.clock.Clock`."""
+        return "boot"
 
     def item(self, target: str, check: str = "icmp", family: int = 4) -> Item:
         """One series."""
@@ -78,24 +101,31 @@ class Recording:
 
     def draft(self) -> Draft | None:
         """The next commit, under way until `accept`."""
-        at = self.clock()
-        return self.recorder.draft(at.wall_us, at.boottime_ns)
+        return self.recorder.draft(self.wall_us(), self.boottime_ns())
 
     def accept(self, draft: Draft | None) -> None:
         """The commit succeeded."""
-        if draft is None:
-            return
-        rest: dict[str, Any] = {"root": b"", "note": None, "unsigned": "", "outbox": ()}
-        size = self._next + len(draft.commit.entries)
-        self.recorder.accept(draft, Committed(first=self._next, size=size, **rest), self.clock())
-        self._next = size
-        self.opened += [s.target for _, s in draft.proposal.steps if s.act is Act.OPENED]
+        if draft is not None:
+            self.recorder.accept(draft, self._committed(draft), anchor_now(self))
 
-    def commit(self) -> Draft | None:
-        """A commit that succeeds at once."""
-        draft = self.draft()
-        self.accept(draft)
-        return draft
+    def commit(self) -> None:
+        """The daemon's second hand, with a commit that succeeds at once."""
+        self.committing.step()
+
+    def _written(self, commit: Commit, told: Callable[[Committed], None]) -> None:
+        draft = self.committing._draft
+        assert draft is not None
+        told(self._committed(draft))
+
+    def _committed(self, draft: Draft) -> Committed:
+        self.opened += [s.target for _, s in draft.proposal.steps if s.act is Act.OPENED]
+        first, self._next = self._next, self._next + len(draft.commit.entries)
+        rest: dict[str, Any] = {"root": b"", "note": b"", "unsigned": "", "outbox": ()}
+        return Committed(first=first, size=self._next, **rest)
+
+
+def _broken(error: Exception) -> None:
+    raise error
 
 
 def links(root: Path, addresses: dict[str, str], **more: Any) -> Place:

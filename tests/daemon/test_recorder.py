@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.daemon.recording import Recording, links
 
 
@@ -40,3 +42,27 @@ def test_an_answer_during_the_commit_that_opens_counts_towards_the_end(tmp_path:
     assert scene.opened == ["line"]
     scene.commit()
     assert not scene.recorder.accumulator.book.standings
+
+
+@pytest.mark.parametrize("seconds", [34, 35])
+def test_a_way_is_asked_after_in_a_second_without_observations(
+    tmp_path: Path, seconds: int
+) -> None:
+    """A parent's outage that nobody looked at of late is looked at before its child is accused."""
+    place = links(tmp_path, {"core": "192.0.2.1", "line": "192.0.2.2"})
+    place.links["line"]["parents"] = ["core"]
+    scene = Recording(place)
+    for target in ("line", "line", "core"):
+        scene.see(scene.item(target), answers=False)
+        scene.commit()
+        scene.pass_s(1)
+    assert ("unreachable", "line") in scene.recorder.accumulator.book.labels
+    for _ in range(seconds):
+        scene.commit()
+        scene.pass_s(1)
+    scene.asked.clear()
+    scene.see(scene.item("line"), answers=False)
+    for _ in range(3):
+        scene.commit()
+        scene.pass_s(1)
+    assert {"line", "core"} <= set(scene.asked)
