@@ -78,10 +78,9 @@ class Committing:
             return False
         if self._draft is None:
             self._draft = self.recorder.draft(self._clock.wall_us(), self._clock.boottime_ns())
+            if self.recorder.asks:  # now, not once it is committed: the store may be in trouble
+                self._look(self.recorder.asks)
         if self._draft is None:
-            asks, self.recorder.asks = self.recorder.asks, set()
-            if asks:
-                self._look(asks)
             return False
         draft = self._draft
         self._writer.write(draft.commit, lambda outcome: self._settled(draft, outcome))
@@ -105,8 +104,6 @@ class Committing:
         self.recorder.accept(draft, outcome, anchor_now(self._clock))
         self._check_signature(outcome)
         self._sender.offer(outcome.outbox, signed=outcome.note is not None)
-        if draft.proposal.asks:
-            self._look(draft.proposal.asks)
         self._committed()
 
     def _failed(self, error: StoreError) -> None:

@@ -62,7 +62,7 @@ class Recorder:
     single_legs: SingleLegs = field(default_factory=SingleLegs)
     loss_since_us: int = 0
     asks: set[str] = field(default_factory=set)
-    """Targets to probe now, where there was nothing to write."""
+    """Targets to probe now: verdicts of the newest draft wait for them."""
     _cut: list[bytes] = field(default_factory=list)
     """Batches of what was seen before a reload or a new anchor; they come first."""
     _entries: list[tuple[Record, Callable[[int], None] | None]] = field(default_factory=list)
@@ -125,6 +125,7 @@ class Recorder:
         """Everything since the last one as a commit; None when nothing happened."""
         seen, now_us = self.accumulator, self.anchor.wall_at(boottime_ns)
         proposal = self._proposal(now_us)
+        self.asks = proposal.asks
         proposal.change.add(
             self.single_legs.labels(seen.book.labels, boottime_ns, self.anchor.wall_at)
         )
@@ -147,7 +148,6 @@ class Recorder:
         if not commit.raw:
             seen.book.accept(proposal, {})
             seen.settled()
-            self.asks |= proposal.asks
             return None
         return commit.draft(proposal, records, settled, wall_us)
 

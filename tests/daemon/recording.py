@@ -36,6 +36,8 @@ class Recording:
     """Targets of the incidents that were opened, in order."""
     asked: list[str] = field(default_factory=list)
     """Targets that somebody's verdict waited for, in order."""
+    locked: bool = False
+    """A commit that is handed over stays under way."""
     requested: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -109,13 +111,14 @@ class Recording:
             self.recorder.accept(draft, self._committed(draft), anchor_now(self))
 
     def commit(self) -> None:
-        """The daemon's second hand, with a commit that succeeds at once."""
+        """The daemon's second hand, with a commit that succeeds at once unless `locked`."""
         self.committing.step()
 
     def _written(self, commit: Commit, told: Callable[[Committed], None]) -> None:
         draft = self.committing._draft
         assert draft is not None
-        told(self._committed(draft))
+        if not self.locked:
+            told(self._committed(draft))
 
     def _committed(self, draft: Draft) -> Committed:
         self.opened += [s.target for _, s in draft.proposal.steps if s.act is Act.OPENED]

@@ -66,3 +66,17 @@ def test_a_way_is_asked_after_in_a_second_without_observations(
         scene.commit()
         scene.pass_s(1)
     assert {"line", "core"} <= set(scene.asked)
+
+
+def test_a_way_is_asked_after_while_the_commit_is_still_under_way(tmp_path: Path) -> None:
+    """A store that is locked for longer than a subject is held must not have its child accused."""
+    place = links(tmp_path, {"core": "192.0.2.1", "line": "192.0.2.2"})
+    place.links["line"]["parents"] = ["core"]
+    scene = Recording(place)
+    for _ in range(2):
+        scene.pass_s(1)
+        scene.see(scene.item("line"), answers=False)
+    scene.locked = True
+    scene.commit()
+    assert set(scene.asked) == {"line", "core"}
+    assert not scene.committing.commits
