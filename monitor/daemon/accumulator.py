@@ -57,6 +57,7 @@ class Accumulator:
         judgement = item.judge(outcome, self.blind)
         self.latest[item.number] = Seen(at_us, outcome, judgement)
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
+            self.sights.forget(item.target.key, item.number)
             return  # a name without an address of this family: there is nothing to observe
         if item.rules[0] is not None:  # a certificate or a clock says nothing of the way
             took_us = max(0, outcome.elapsed_us)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.model import Fault, FaultKind
 from tests.daemon.recording import Recording, links
 
 
@@ -80,3 +81,17 @@ def test_a_way_is_asked_after_while_the_commit_is_still_under_way(tmp_path: Path
     scene.commit()
     assert set(scene.asked) == {"line", "core"}
     assert not scene.committing.commits
+
+
+def test_a_family_that_has_no_address_any_more_does_not_answer(tmp_path: Path) -> None:
+    """A name lost its AAAA; its IPv4 failing, what hangs on it is told of and labelled."""
+    place = links(tmp_path, {"core": "core.example", "line": "192.0.2.2"})
+    place.links["line"]["parents"] = ["core"]
+    scene = Recording(place)
+    four, six = (scene.item("core", family=family) for family in (4, 6))
+    for item in (four, six):
+        scene.see(item, answers=True)
+    scene.pass_s(1)
+    scene.see(six, answers=False, fault=Fault(kind=FaultKind.ABSENT, message="no IPv6 address"))
+    scene.see(four, answers=False)
+    assert not scene.recorder.accumulator.sights.answers("core")
