@@ -8,6 +8,7 @@ until the last one that did no longer holds: what the agent does not see is neit
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from monitor.labels import joined
 from monitor.ledger.entry import LabelSet
 
 SINGLE_LEG = "single-leg"
@@ -92,8 +93,7 @@ class SingleLegs:
 
 def cause_of(down: Sequence[str]) -> str:
     """The links that are down as the cause of a label: an entry is bounded, a site may not be."""
-    more = len(down) - MOST_NAMED
-    return ",".join(down[:MOST_NAMED]) + (f",+{more}" if more > 0 else "")
+    return joined(down, MOST_NAMED)
 
 
 def _ended(label: LabelSet, until_us: int) -> LabelSet:
