@@ -45,6 +45,8 @@ class Accumulator:
     lost_ever: dict[str, int] = field(default_factory=dict)
     count: int = 0
     """Observations since the last commit was put together, those cut off before it included."""
+    absent: dict[int, int] = field(default_factory=dict)
+    """How often in a row a series found that its name has no address of its family."""
     blind: bool = False
     waiting: set[Subject] = field(default_factory=set)
     """Subjects of `judged`."""
@@ -57,8 +59,10 @@ class Accumulator:
         judgement = item.judge(outcome, self.blind)
         self.latest[item.number] = Seen(at_us, outcome, judgement)
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
+            self.absent[item.number] = self.absent.get(item.number, 0) + 1
             self.sights.forget(item.target.key, item.number)
             return  # a name without an address of this family: there is nothing to observe
+        self.absent.pop(item.number, None)
         if item.rules[0] is not None:  # a certificate or a clock says nothing of the way
             took_us = max(0, outcome.elapsed_us)
             self.sights.note(item.target.key, item.number, judgement.state, at_us, took_us=took_us)
@@ -125,6 +129,7 @@ class Accumulator:
     def keep_only(self, present: Mapping[int, str]) -> None:
         """After a reload: forget the series (number → target) that are no longer there."""
         self.latest = {n: seen for n, seen in self.latest.items() if n in present}
+        self.absent = {n: times for n, times in self.absent.items() if n in present}
         kept: dict[str, dict[int, View]] = {}
         for views in self.sights.seen.values():
             for number, view in views.items():

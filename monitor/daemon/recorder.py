@@ -157,7 +157,13 @@ class Recorder:
         Made only while no commit is under way, so that it starts from what really stands.
         """
         seen = self.accumulator
-        gone = [subject for subject in seen.book.standings if subject not in self.judging]
+        gone = [
+            subject
+            for subject, standing in seen.book.standings.items()
+            if subject not in self.judging
+            # Nothing is left to observe there, so that nothing else would ever end it.
+            or seen.absent.get(subject.series, 0) >= standing.last.confirm.close.of
+        ]
         if gone:
             return seen.book.withdraw(gone, now_us)
         judged = [one for one in seen.judgements() if one.subject in self.judging]

@@ -95,3 +95,24 @@ def test_a_family_that_has_no_address_any_more_does_not_answer(tmp_path: Path) -
     scene.see(six, answers=False, fault=Fault(kind=FaultKind.ABSENT, message="no IPv6 address"))
     scene.see(four, answers=False)
     assert not scene.recorder.accumulator.sights.answers("core")
+
+
+def test_an_incident_of_a_family_without_addresses_is_withdrawn(tmp_path: Path) -> None:
+    """As many absences in a row as would close it; the other family's incident stands."""
+    scene = Recording(links(tmp_path, {"core": "core.example"}))
+    four, six = (scene.item("core", family=family) for family in (4, 6))
+    for _ in range(2):
+        scene.see(four, answers=False)
+        scene.see(six, answers=False)
+        scene.commit()
+        scene.pass_s(1)
+    standings = scene.recorder.accumulator.book.standings
+    assert {subject.series for subject in standings} == {four.number, six.number}
+    absent = Fault(kind=FaultKind.ABSENT, message="no IPv6 address")
+    scene.see(six, answers=False, fault=absent)
+    scene.commit()
+    assert {subject.series for subject in standings} == {four.number, six.number}
+    scene.see(six, answers=False, fault=absent)
+    scene.commit()
+    assert {subject.series for subject in standings} == {four.number}
+    assert all(standing.incident is not None for standing in standings.values())
