@@ -171,6 +171,7 @@ class Accumulator:
                     violated=violated,
                     reasons=verdict.reasons if isinstance(verdict, Violated) else (),
                     at_us=at_us,
+                    derived=item.kind.derived,
                 )
             )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from checks.base import Outcome
 from checks.icmp import IcmpEvidence
+from checks.redundancy import measured
 from monitor.clock import anchor_now
 from monitor.config.loader import load
 from monitor.daemon.accumulator import Accumulator
@@ -17,7 +18,9 @@ from monitor.daemon.legwatch import LegWatch
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Draft, Recorder
 from monitor.daemon.registry import Registry
+from monitor.daemon.service import Daemon
 from monitor.daemon.setup import plan_of, sights_of, subjects_of
+from monitor.engine.runner import Result
 from monitor.incident import Book
 from monitor.model import Act, Fault
 from monitor.store.ledger import Commit, Committed
@@ -94,8 +97,21 @@ class Recording:
         """One observation of an icmp series, now; `fault`: instead of one."""
         evidence = None if fault else IcmpEvidence(delays_us=(100 if answers else None,) * 5)
         outcome = Outcome(started_ns=self.now_ns, elapsed_us=1, evidence=evidence, fault=fault)
-        self.recorder.accumulator.take(item, outcome, self.recorder.anchor)
-        self.legs.take(item)
+        self._take(item, outcome)
+
+    def look(self, site: str) -> None:
+        """The check `redundancy` looks at a site, now."""
+        item, net = self.item(site, "redundancy", 0), SimpleNamespace(legs=self.legs.of_site)
+        found = measured(net, item.assignment)  # type: ignore[arg-type]
+        evidence, fault = (None, found) if isinstance(found, Fault) else (found, None)
+        self._take(
+            item,
+            Outcome(started_ns=self.now_ns, elapsed_us=0, evidence=evidence, fault=fault),
+        )
+
+    def _take(self, item: Item, outcome: Outcome) -> None:
+        daemon: Any = SimpleNamespace(plan=self.plan, recorder=self.recorder, legs=self.legs)
+        Daemon.take(daemon, Result(0, item.assignment, outcome.started_ns, outcome))
 
     def pass_s(self, seconds: float) -> None:
         """Time goes on."""
@@ -147,4 +163,12 @@ def links(root: Path, addresses: dict[str, str], **more: Any) -> Place:
     }
     for key, address in addresses.items():
         place.links[key] = {"site": "office", "role": "primary", "address": address}
+    return place
+
+
+def two_legs(root: Path) -> Place:
+    """A site with a primary and a backup, judged by the pack `redundancy` too."""
+    place = links(root, {"fo": "192.0.2.1", "lte": "192.0.2.2"})
+    place.links["lte"]["role"] = "backup"
+    place.agent["packs"].append("redundancy")
     return place

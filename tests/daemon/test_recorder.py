@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Fault, FaultKind
-from tests.daemon.recording import Recording, links
+from tests.daemon.recording import Recording, links, two_legs
 
 
 def test_a_good_observation_during_the_commit_that_takes_the_first_bad_one_counts(
@@ -116,3 +116,22 @@ def test_an_incident_of_a_family_without_addresses_is_withdrawn(tmp_path: Path) 
     scene.commit()
     assert {subject.series for subject in standings} == {four.number}
     assert all(standing.incident is not None for standing in standings.values())
+
+
+def test_a_site_that_loses_its_last_leg_too_is_down_and_not_unreachable(tmp_path: Path) -> None:
+    """Its links are what it is made of, not what stands before it: an outage stays one."""
+    scene = Recording(two_legs(tmp_path))
+
+    def observe(*, fo: bool, lte: bool) -> None:
+        scene.see(scene.item("fo"), answers=fo)
+        scene.see(scene.item("lte"), answers=lte)
+        scene.pass_s(0.1)
+        scene.look("office")
+        scene.commit()
+        scene.pass_s(10)
+
+    for fo, lte in ((True, True), (False, True), (False, True), (False, False), (False, False)):
+        observe(fo=fo, lte=lte)
+        book = scene.recorder.accumulator.book
+        assert ("unreachable", "office") not in book.labels
+    assert scene.opened == ["fo", "office", "lte"]
