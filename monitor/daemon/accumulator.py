@@ -53,8 +53,8 @@ class Accumulator:
     drafted: set[Subject] = field(default_factory=set)
     """Subjects judged in the commit under way: what becomes of them the book does not know yet."""
 
-    def take(self, item: Item, outcome: Outcome, anchor: Anchor) -> None:
-        """Judge one outcome and keep it for the next commit."""
+    def take(self, item: Item, outcome: Outcome, anchor: Anchor, *, counts: bool = True) -> None:
+        """Judge one outcome and keep it for the next commit; `counts`: towards an incident too."""
         at_us = anchor.wall_at(outcome.started_ns)
         judgement = item.judge(outcome, self.blind)
         self.latest[item.number] = Seen(at_us, outcome, judgement)
@@ -81,7 +81,8 @@ class Accumulator:
             measures,
         )
         self.rows.setdefault(item.kind.name, []).append(row)
-        self._judge(item, judgement, at_us)
+        if counts:
+            self._judge(item, judgement, at_us)
 
     def judgements(self) -> list[Judged]:
         """The judgements so far, emptying the accumulator of them; see `settled`."""

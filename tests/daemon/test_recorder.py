@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Fault, FaultKind
-from tests.daemon.recording import Recording, links, two_legs
+from tests.daemon.recording import Recording, S, links, two_legs
 
 
 def test_a_good_observation_during_the_commit_that_takes_the_first_bad_one_counts(
@@ -135,3 +135,18 @@ def test_a_site_that_loses_its_last_leg_too_is_down_and_not_unreachable(tmp_path
         book = scene.recorder.accumulator.book
         assert ("unreachable", "office") not in book.labels
     assert scene.opened == ["fo", "office", "lte"]
+
+
+def test_a_single_bad_probe_of_a_leg_does_not_confirm_itself(tmp_path: Path) -> None:
+    """The site is looked at when the leg turns and at its own time: one observation, one count."""
+    scene = Recording(two_legs(tmp_path))
+    for answers in (True, False, True, False, False):
+        scene.see(scene.item("lte"), answers=True)
+        scene.see(scene.item("fo"), answers=answers)
+        for _ in range(3):
+            scene.pass_s(1)
+            scene.look("office")
+            scene.commit()
+        scene.pass_s(57)
+        # Two of three observations of the leg are bad in the end, and only then.
+        assert ("office" in scene.opened) == (scene.now_ns >= 1_240 * S)
