@@ -37,6 +37,12 @@ class SingleLegs:
     _ended_ns: dict[str, int] = field(default_factory=dict)
     """When the last label of a site ended: the next one does not begin before."""
 
+    def watch(self, sites: Collection[str]) -> None:
+        """The sites that are looked at from now on; what was said of others is forgotten."""
+        self.sites = frozenset(sites)
+        self.marks = {site: mark for site, mark in self.marks.items() if site in self.sites}
+        self._ended_ns = {site: at for site, at in self._ended_ns.items() if site in self.sites}
+
     def note(self, site: str, mark: Mark) -> None:
         """Take in what a look decided."""
         self.marks[site] = mark

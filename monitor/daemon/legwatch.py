@@ -49,7 +49,10 @@ class LegWatch:
         """Another plan; what was seen of series that stay is kept."""
         self.legs = legs_of(plan, self.legs)
         self._plan, self._slots = plan, sites_of(plan)
-        self._recorder.single_legs.sites = frozenset(self._slots)
+        self._recorder.single_legs.watch(self._slots)
+        self._looked = {site: look for site, look in self._looked.items() if site in self._slots}
+        self._counted = {site: at for site, at in self._counted.items() if site in self._slots}
+        self._asked &= self._slots.keys()
 
     def counts(self, item: Item) -> bool:
         """Whether an observation may confirm anything, asked once, before it is taken in.

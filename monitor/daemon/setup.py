@@ -124,13 +124,14 @@ def legs_of(plan: Plan, before: Legs | None = None) -> Legs:
     intervals = {i.number: i.assignment.settings.interval * 1_000 for i in plan.items.values()}
     if before is None:
         return Legs(plans=plans, intervals_ns=intervals)
+    links = {leg.link for legs in plans.values() for leg in legs}
     return Legs(
         plans=plans,
         intervals_ns=intervals,
         views={n: view for n, view in before.views.items() if n in intervals},
         absent=before.absent & intervals.keys(),
-        blocked_ns=before.blocked_ns,
-        cleared_ns=before.cleared_ns,
+        blocked_ns={link: at for link, at in before.blocked_ns.items() if link in links},
+        cleared_ns={link: at for link, at in before.cleared_ns.items() if link in links},
         pending={site: states for site, states in before.pending.items() if site in plans},
     )
 

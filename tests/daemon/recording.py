@@ -11,6 +11,7 @@ from checks.base import Outcome
 from checks.icmp import IcmpEvidence
 from checks.redundancy import measured
 from monitor.clock import anchor_now
+from monitor.config.configuration import Configuration
 from monitor.config.loader import load
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.committing import Committing
@@ -45,8 +46,8 @@ class Recording:
 
     def __post_init__(self) -> None:
         self.place.make()
-        configuration = load(self.place.configuration, date(2026, 1, 1))
-        self.plan = plan_of(configuration, Registry("test", []))
+        configuration, self._registry = self._loaded(), Registry("test", [])
+        self.plan = plan_of(configuration, self._registry)
         self.recorder = Recorder(
             origin="test.example",
             accumulator=Accumulator(book=Book(), sights=sights_of(configuration)),
@@ -76,6 +77,25 @@ class Recording:
             broken=_broken,
         )
         self._next = 1
+
+    def _loaded(self) -> Configuration:
+        return load(self.place.configuration, date(2026, 1, 1))
+
+    def reload(self) -> None:
+        """Take in what the place has become."""
+        self.place.write()
+        daemon: Any = SimpleNamespace(
+            plan=self.plan,
+            clock=self,
+            registry=self._registry,
+            recorder=self.recorder,
+            legs=self.legs,
+            scope=SimpleNamespace(put=lambda _: None),
+            sender=SimpleNamespace(configure=lambda _: None),
+            runner=SimpleNamespace(replace=lambda _: None),
+        )
+        Daemon._apply(daemon, self._loaded())
+        self.plan = daemon.plan
 
     def wall_us(self) -> int:
         """See `monitor.clock.Clock`."""

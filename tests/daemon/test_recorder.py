@@ -150,3 +150,23 @@ def test_a_single_bad_probe_of_a_leg_does_not_confirm_itself(tmp_path: Path) -> 
         scene.pass_s(57)
         # Two of three observations of the leg are bad in the end, and only then.
         assert ("office" in scene.opened) == (scene.now_ns >= 1_240 * S)
+
+
+def test_nothing_is_kept_of_a_site_that_a_reload_took_away(tmp_path: Path) -> None:
+    """Its label ends with the next commit; a daemon of years does not remember former sites."""
+    scene = Recording(two_legs(tmp_path))
+    labels = scene.recorder.accumulator.book.labels
+    for answers in (True, False):
+        scene.see(scene.item("lte"), answers=True)
+        scene.see(scene.item("fo"), answers=answers)
+        scene.look("office")
+        scene.commit()
+        scene.pass_s(1)
+    assert ("single-leg", "office") in labels
+    scene.legs.legs.blocked_ns["lte"] = 1
+    del scene.place.links["lte"]
+    scene.reload()
+    scene.commit()
+    assert not labels
+    kept = (scene.recorder.single_legs.marks, scene.legs.legs.blocked_ns, scene.legs._looked)
+    assert kept == ({}, {}, {})
