@@ -9,6 +9,7 @@ the proposal was committed.
   observations count as they are.
 - A bad observation counts only if the way was seen clear before it and after it, and not blocked
   in between; of those taken before the way was held, none is enough by itself.
+- What is derived from other targets stands behind no way of its own: it opens once confirmed.
 - Labels are `monitor.labels`' matter.
 
 All moments are on the scale of the anchor in force; `Book.shift` brings them onto the next one.
@@ -50,6 +51,8 @@ class Judged:
     violated: bool
     reasons: tuple[str, ...]
     at_us: int
+    derived: bool = False
+    """It says what was seen of other targets, each by a way that was looked at already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +228,8 @@ class Book:
             return self._shadowed(standing, sights, now_us, out)
         if standing.window.bit_count() < standing.last.confirm.open.need:
             return standing if standing.held_us is None else replace(standing, held_us=None)
+        if standing.last.derived:
+            return self._open(subject, standing, out)
         standing, certain = _asked(standing)
         look = sights.look(standing.last.target, standing.asked_us, subject.series)
         if look.way is Way.BLOCKED:

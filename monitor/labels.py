@@ -6,7 +6,7 @@
   is written as the same label again.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from monitor.sight import AGENT, Look, Sights, Way
 
 UNREACHABLE = "unreachable"
 BLIND = "blind"
+MOST_NAMED = 256
+"""Names in a cause; of the others it says how many there are: an entry is bounded."""
 Key = tuple[str, str]
 """(label, target)."""
 
@@ -64,7 +66,11 @@ class Labels:
             return
         out.bounds[key] = Bounds(look.at_us, since_us + 1)
         out.begun[key] = LabelSet(
-            label=key[0], target=key[1], cause=look.cause, since_us=since_us, until_us=None
+            label=key[0],
+            target=key[1],
+            cause=joined(look.cause.split(","), MOST_NAMED),
+            since_us=since_us,
+            until_us=None,
         )
 
     def end(self, key: Key, until_us: int, out: Change) -> None:
@@ -119,11 +125,17 @@ class Labels:
         known: dict[str, dict[str, None]] = {}
         for target in sorted(cut):
             key = (UNREACHABLE, target)
-            cause = ",".join(_roots(target, sights.parents, cut, known))
+            cause = joined(list(_roots(target, sights.parents, cut, known)), MOST_NAMED)
             if not cause or cause == now[key].cause:
                 continue
             kept = out.begun if key in out.begun else out.renamed
             kept[key] = replace(now[key], cause=cause)
+
+
+def joined(names: Sequence[str], most: int) -> str:
+    """Names as the cause of a label, `most` of them, and how many more there are."""
+    more = len(names) - most
+    return ",".join(names[:most]) + (f",+{more}" if more > 0 else "")
 
 
 def _roots(

@@ -52,6 +52,8 @@ class SiteLook:
     """A leg looks down, but no way to it is known to be clear."""
     ask: tuple[str, ...] = ()
     """Whom to look at to find out."""
+    basis: tuple[str, int] = ("", 0)
+    """(link, moment of its newest observation) of the leg that turned last."""
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -124,7 +126,9 @@ class Legs:
                 self.blocked_ns.pop(plan.link, None)
                 self.cleared_ns.pop(plan.link, None)
             legs.append(Leg(link=plan.link, role=plan.role, state=state, since_ns=since_ns))
-        return SiteLook(legs=tuple(legs), hidden=hidden, ask=tuple(ask))
+        return SiteLook(
+            legs=tuple(legs), hidden=hidden, ask=tuple(ask), basis=self._basis(site, legs)
+        )
 
     def observed(self, site: str, look: SiteLook) -> None:
         """This look became an observation of the site; others (of a person) change nothing."""
@@ -137,6 +141,14 @@ class Legs:
         for site, before in self.pending.items():
             if self.look(site, now_ns, way).states != before:
                 yield site
+
+    def _basis(self, site: str, legs: Sequence[Leg]) -> tuple[str, int]:
+        series = {plan.link: plan.series for plan in self.plans.get(site, ())}
+        turned = max(legs, key=lambda leg: leg.since_ns, default=None)
+        if turned is None:
+            return "", 0
+        views = [self.views[n] for n in series[turned.link] if n in self.views]
+        return turned.link, max((view.last_ns for view in views), default=0)
 
     def _own(self, plan: LegPlan, now_ns: int) -> tuple[State, int]:
         """(state, since when) of a leg by its series alone."""

@@ -70,6 +70,10 @@ class Sights:
             up_us = at_us + took_us
         views[series] = View(state, at_us, up_us)
 
+    def forget(self, target: str, series: int) -> None:
+        """There is nothing to see there any more: what was seen before says nothing now."""
+        self.seen.get(target, {}).pop(series, None)
+
     def shift(self, by_us: int) -> None:
         """Every moment onto another scale: the clock was anchored anew."""
         for views in self.seen.values():

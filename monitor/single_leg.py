@@ -8,6 +8,7 @@ until the last one that did no longer holds: what the agent does not see is neit
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from monitor.labels import joined
 from monitor.ledger.entry import LabelSet
 
 SINGLE_LEG = "single-leg"
@@ -35,6 +36,12 @@ class SingleLegs:
     marks: dict[str, Mark] = field(default_factory=dict)
     _ended_ns: dict[str, int] = field(default_factory=dict)
     """When the last label of a site ended: the next one does not begin before."""
+
+    def watch(self, sites: Collection[str]) -> None:
+        """The sites that are looked at from now on; what was said of others is forgotten."""
+        self.sites = frozenset(sites)
+        self.marks = {site: mark for site, mark in self.marks.items() if site in self.sites}
+        self._ended_ns = {site: at for site, at in self._ended_ns.items() if site in self.sites}
 
     def note(self, site: str, mark: Mark) -> None:
         """Take in what a look decided."""
@@ -92,8 +99,7 @@ class SingleLegs:
 
 def cause_of(down: Sequence[str]) -> str:
     """The links that are down as the cause of a label: an entry is bounded, a site may not be."""
-    more = len(down) - MOST_NAMED
-    return ",".join(down[:MOST_NAMED]) + (f",+{more}" if more > 0 else "")
+    return joined(down, MOST_NAMED)
 
 
 def _ended(label: LabelSet, until_us: int) -> LabelSet:

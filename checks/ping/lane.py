@@ -45,10 +45,16 @@ _LOCAL_RETRY = (errno.EAGAIN, errno.EINTR)
 class Lane:
     """See the module. `boottime_ns` is the only clock deadlines come from."""
 
-    def __init__(self, family: Family, boottime_ns: Callable[[], int], tally: Counter[str]) -> None:
+    def __init__(
+        self,
+        family: Family,
+        boottime_ns: Callable[[], int],
+        tally: Counter[str],
+        tick_ns: int,
+    ) -> None:
         self._family, self._boottime_ns, self._tally = family, boottime_ns, tally
         self._flight = Flight(SOURCE[family].stop - SOURCE[family].start)
-        self._samples = Samples()
+        self._samples = Samples(tick_ns)
         self._keys = StampKeys()
         self._keys_unsure = False
         self._stamps = Messages(CHUNK, 8, control_bytes=kernel.TX_CONTROL_BYTES, named=False)
@@ -94,8 +100,9 @@ class Lane:
         )
 
     def pace_ns(self) -> int:
-        """The longest time between steps in which the replies fit into the receive buffer."""
-        return self._pace.limit_ns(0 if self.endpoint is None else self.endpoint.receive_bytes)
+        """The longest time between steps: replies fit into the buffer, spacings are kept."""
+        room = 0 if self.endpoint is None else self.endpoint.receive_bytes
+        return min(self._pace.limit_ns(room), self._samples.step_ns())
 
     def step(self) -> list[Ended]:
         """Do what is due now; the rows that ended."""

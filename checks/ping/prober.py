@@ -54,7 +54,7 @@ class IcmpProber:
         self._net, self._evidence = net, evidence
         self._tally: Counter[str] = Counter()
         self._lanes = {
-            family: Lane(family, net.boottime_ns, self._tally)
+            family: Lane(family, net.boottime_ns, self._tally, net.tick_ms * 1_000_000)
             for family in (Family.IPV4, Family.IPV6)
         }
         self._pending: dict[Family, dict[int, _Pending]] = {f: {} for f in self._lanes}
@@ -94,7 +94,7 @@ class IcmpProber:
                 self._switch_reader(family, lane)
 
     def pace_ns(self) -> int:
-        """The longest tick with which no receive buffer overflows at the present rate."""
+        """The longest tick with which no receive buffer overflows and every spacing is kept."""
         return min(lane.pace_ns() for lane in self._lanes.values())
 
     def counters(self) -> Mapping[str, int]:

@@ -16,6 +16,10 @@ from checks.ping.mmsg import NAME_BYTES
 LOST: Final = -1
 UNSENT: Final = -2
 _NEVER = 1 << 62
+_SHORTEST_STEP_NS = 10_000_000
+_EARLY = 8
+"""A singleton may leave an eighth of its spacing before its time: a step as long as the spacing
+then finds it due, whichever of the two came a little late before."""
 _FIRST_ROWS = 256
 _FIRST_SINGLETONS = 8
 
@@ -49,7 +53,11 @@ class Ended(NamedTuple):
 class Samples:
     """Column `_due` says which rows still send, `_open` how many singletons have no outcome yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick_ns: int) -> None:
+        """`tick_ns`: steps come at least so often; a shorter spacing needs more of them."""
+        self._tick_ns = tick_ns
+        self._closest_ns = _NEVER
+        """No row that still sends has a spacing below this."""
         self._free: list[int] = []
         self._high = 0
         nothing: Ints = np.zeros(0, np.int64)
@@ -78,6 +86,7 @@ class Samples:
         self.names[at] = np.frombuffer(b"".join(names), np.uint8).reshape(-1, NAME_BYTES)
         self.counts[at] = self._open[at] = counts
         self._spacing[at] = spacings
+        self._closest_ns = min(self._closest_ns, *spacings)
         self.timeouts_ns[at] = timeouts
         self.lengths[at] = lengths
         self.sent[at] = self._next[at] = self._errno[at] = self._first_left[at] = 0
@@ -90,6 +99,17 @@ class Samples:
         rows = np.flatnonzero(self._due[: self._high] <= now_ns)
         return rows[np.argsort(self._due[rows], kind="stable")]
 
+    def step_ns(self) -> int:
+        """The longest step with which the rows that still send keep their spacing.
+
+        10 ms at least; a very long time where the usual tick will do.
+        """
+        if self._closest_ns < self._tick_ns:
+            sending = self._due[: self._high] < _NEVER
+            self._closest_ns = int(self._spacing[: self._high][sending].min(initial=_NEVER))
+        short = self._closest_ns < self._tick_ns
+        return max(_SHORTEST_STEP_NS, self._closest_ns) if short else _NEVER
+
     def late(self, rows: Ints, before_ns: int) -> Ints:
         """Those of `rows` whose singleton was due before this moment."""
         return rows[self._due[rows] < before_ns]
@@ -100,10 +120,11 @@ class Samples:
         Due times do not drift with ticks; a row held up for more than its spacing starts its
         rhythm anew, so that singletons never leave in a burst.
         """
-        leaving = Leaving(self._next[rows], self._due[rows])
+        leaving, spacing = Leaving(self._next[rows], self._due[rows]), self._spacing[rows]
         self._next[rows] += 1
-        rhythm = leaving.due_ns + self._spacing[rows]
-        onward = np.where(rhythm > now_ns, rhythm, now_ns + self._spacing[rows])
+        early = spacing // _EARLY
+        rhythm = leaving.due_ns + spacing + np.where(leaving.singletons > 0, early, 0)
+        onward = np.where(rhythm > now_ns, rhythm, now_ns + spacing) - early
         self._due[rows] = np.where(self._next[rows] < self.counts[rows], onward, _NEVER)
         return leaving
 

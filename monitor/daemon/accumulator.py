@@ -45,17 +45,24 @@ class Accumulator:
     lost_ever: dict[str, int] = field(default_factory=dict)
     count: int = 0
     """Observations since the last commit was put together, those cut off before it included."""
+    absent: dict[int, int] = field(default_factory=dict)
+    """How often in a row a series found that its name has no address of its family."""
     blind: bool = False
     waiting: set[Subject] = field(default_factory=set)
     """Subjects of `judged`."""
+    drafted: set[Subject] = field(default_factory=set)
+    """Subjects judged in the commit under way: what becomes of them the book does not know yet."""
 
-    def take(self, item: Item, outcome: Outcome, anchor: Anchor) -> None:
-        """Judge one outcome and keep it for the next commit."""
+    def take(self, item: Item, outcome: Outcome, anchor: Anchor, *, counts: bool = True) -> None:
+        """Judge one outcome and keep it for the next commit; `counts`: towards an incident too."""
         at_us = anchor.wall_at(outcome.started_ns)
         judgement = item.judge(outcome, self.blind)
         self.latest[item.number] = Seen(at_us, outcome, judgement)
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
+            self.absent[item.number] = self.absent.get(item.number, 0) + 1
+            self.sights.forget(item.target.key, item.number)
             return  # a name without an address of this family: there is nothing to observe
+        self.absent.pop(item.number, None)
         if item.rules[0] is not None:  # a certificate or a clock says nothing of the way
             took_us = max(0, outcome.elapsed_us)
             self.sights.note(item.target.key, item.number, judgement.state, at_us, took_us=took_us)
@@ -74,12 +81,18 @@ class Accumulator:
             measures,
         )
         self.rows.setdefault(item.kind.name, []).append(row)
-        self._judge(item, judgement, at_us)
+        if counts:
+            self._judge(item, judgement, at_us)
 
     def judgements(self) -> list[Judged]:
-        """The judgements so far, emptying the accumulator of them."""
-        judged, self.judged, self.waiting = self.judged, [], set()
+        """The judgements so far, emptying the accumulator of them; see `settled`."""
+        judged, self.judged = self.judged, []
+        self.drafted, self.waiting = self.waiting, set()
         return judged
+
+    def settled(self) -> None:
+        """The book knows what became of the judgements that were taken."""
+        self.drafted = set()
 
     def lose(self, what: str, count: int = 1) -> None:
         """Count something that was lost, for the next commit."""
@@ -117,6 +130,7 @@ class Accumulator:
     def keep_only(self, present: Mapping[int, str]) -> None:
         """After a reload: forget the series (number → target) that are no longer there."""
         self.latest = {n: seen for n, seen in self.latest.items() if n in present}
+        self.absent = {n: times for n, times in self.absent.items() if n in present}
         kept: dict[str, dict[int, View]] = {}
         for views in self.sights.seen.values():
             for number, view in views.items():
@@ -131,7 +145,7 @@ class Accumulator:
 
     def _judge(self, item: Item, judgement: Judgement, at_us: int) -> None:
         """Keep the definite verdicts that can move an incident."""
-        if not judgement.violated and not self.book.standings and not self.waiting:
+        if not (judgement.violated or self.book.standings or self.waiting or self.drafted):
             return  # nothing stands that a good observation could move: the usual case
         for rule, confirm, verdict in zip(
             item.rules, item.confirms, judgement.verdicts, strict=True
@@ -144,7 +158,7 @@ class Accumulator:
             violated = isinstance(verdict, Violated)
             if violated and waiver_of(rule, item.target_facts, at_us) is not None:
                 continue  # it still shows as a verdict, but nobody is alerted
-            if not violated and not self.book.knows(subject) and subject not in self.waiting:
+            if not violated and not self._moves(subject):
                 continue
             self.waiting.add(subject)
             self.judged.append(
@@ -158,8 +172,13 @@ class Accumulator:
                     violated=violated,
                     reasons=verdict.reasons if isinstance(verdict, Violated) else (),
                     at_us=at_us,
+                    derived=item.kind.derived,
                 )
             )
+
+    def _moves(self, subject: Subject) -> bool:
+        """Whether a good observation of it can change anything."""
+        return self.book.knows(subject) or subject in self.waiting or subject in self.drafted
 
 
 def _entries(

@@ -17,9 +17,11 @@ from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.plan import Item, item_of, rules_of
-from monitor.daemon.redundant import month_of, series_of, site_shown, stored_of
+from monitor.daemon.redundant import Month, Site, month_of, series_of, site_shown, stored_of
 from monitor.daemon.reloading import refusal
+from monitor.derive import Fold
 from monitor.labels import UNREACHABLE
+from monitor.ledger.entry import LabelSet
 from monitor.model import Kind, State, Target
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
@@ -248,12 +250,21 @@ async def redundancy(daemon: "Daemon") -> list[dict[str, Any]]:
     now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
     month = month_of(now_us, daemon.plan.configuration.agent.timezone)
     fold = daemon.writer.view  # taken first: what is read later may only be newer
-    labels = daemon.recorder.accumulator.book.labels
+    labels = dict(daemon.recorder.accumulator.book.labels)
+    # A month of links that flap is seconds of reading and adding up: not on the loop.
+    return await asyncio.to_thread(_sites, daemon.ledger.url, sites, labels, fold, month)
+
+
+def _sites(
+    url: str,
+    sites: Sequence[Site],
+    labels: Mapping[tuple[str, str], LabelSet],
+    fold: Fold,
+    month: Month,
+) -> list[dict[str, Any]]:
     series = series_of(site.plans for site in sites)
     try:
-        read = await asyncio.to_thread(
-            spans_since, daemon.ledger.url, series, UNREACHABLE, month.started_us
-        )
+        read = spans_since(url, series, UNREACHABLE, month.started_us)
     except StoreError:
         stored = None
     else:

@@ -78,6 +78,8 @@ class Committing:
             return False
         if self._draft is None:
             self._draft = self.recorder.draft(self._clock.wall_us(), self._clock.boottime_ns())
+            if self.recorder.asks:  # now, not once it is committed: the store may be in trouble
+                self._look(self.recorder.asks)
         if self._draft is None:
             return False
         draft = self._draft
@@ -102,8 +104,6 @@ class Committing:
         self.recorder.accept(draft, outcome, anchor_now(self._clock))
         self._check_signature(outcome)
         self._sender.offer(outcome.outbox, signed=outcome.note is not None)
-        if draft.proposal.asks:
-            self._look(draft.proposal.asks)
         self._committed()
 
     def _failed(self, error: StoreError) -> None:

@@ -38,6 +38,8 @@ class LegWatch:
         self._looked: dict[str, SiteLook] = {}
         """What the check was given last. An observation of the engine is taken in in the same step
         in which it looked, so that nothing comes between."""
+        self._counted: dict[str, tuple[str, int]] = {}
+        """By site the basis of the last look that counted; see `counts`."""
         self._asked: set[str] = set()
         """Sites whose legs' parents were asked already: once for each time."""
         self.legs = legs_of(plan)
@@ -47,7 +49,23 @@ class LegWatch:
         """Another plan; what was seen of series that stay is kept."""
         self.legs = legs_of(plan, self.legs)
         self._plan, self._slots = plan, sites_of(plan)
-        self._recorder.single_legs.sites = frozenset(self._slots)
+        self._recorder.single_legs.watch(self._slots)
+        self._looked = {site: look for site, look in self._looked.items() if site in self._slots}
+        self._counted = {site: at for site, at in self._counted.items() if site in self._slots}
+        self._asked &= self._slots.keys()
+
+    def counts(self, item: Item) -> bool:
+        """Whether an observation may confirm anything, asked once, before it is taken in.
+
+        A site is looked at more often than its links are observed: looks that rest on the same
+        observation of the leg that turned last would make one bad probe confirm itself.
+        """
+        look = self._looked.get(item.target.key) if item.kind.derived else None
+        if look is None:
+            return True
+        before = self._counted.get(item.target.key)
+        self._counted[item.target.key] = look.basis
+        return look.basis != before
 
     def take(self, item: Item) -> None:
         """After the accumulator took in an observation of this series."""

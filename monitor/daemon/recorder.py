@@ -61,6 +61,8 @@ class Recorder:
     incidents of others close as withdrawn."""
     single_legs: SingleLegs = field(default_factory=SingleLegs)
     loss_since_us: int = 0
+    asks: set[str] = field(default_factory=set)
+    """Targets to probe now: verdicts of the newest draft wait for them."""
     _cut: list[bytes] = field(default_factory=list)
     """Batches of what was seen before a reload or a new anchor; they come first."""
     _entries: list[tuple[Record, Callable[[int], None] | None]] = field(default_factory=list)
@@ -123,6 +125,7 @@ class Recorder:
         """Everything since the last one as a commit; None when nothing happened."""
         seen, now_us = self.accumulator, self.anchor.wall_at(boottime_ns)
         proposal = self._proposal(now_us)
+        self.asks = proposal.asks
         proposal.change.add(
             self.single_legs.labels(seen.book.labels, boottime_ns, self.anchor.wall_at)
         )
@@ -144,6 +147,7 @@ class Recorder:
         settled, self._settled, self._records = self._settled, [], {}
         if not commit.raw:
             seen.book.accept(proposal, {})
+            seen.settled()
             return None
         return commit.draft(proposal, records, settled, wall_us)
 
@@ -153,7 +157,13 @@ class Recorder:
         Made only while no commit is under way, so that it starts from what really stands.
         """
         seen = self.accumulator
-        gone = [subject for subject in seen.book.standings if subject not in self.judging]
+        gone = [
+            subject
+            for subject, standing in seen.book.standings.items()
+            if subject not in self.judging
+            # Nothing is left to observe there, so that nothing else would ever end it.
+            or seen.absent.get(subject.series, 0) >= standing.last.confirm.close.of
+        ]
         if gone:
             return seen.book.withdraw(gone, now_us)
         judged = [one for one in seen.judgements() if one.subject in self.judging]
@@ -163,6 +173,7 @@ class Recorder:
         """Advance to what was committed; `now`: both clocks at this moment."""
         opened = {s: committed.first + place for s, place in draft.positions.items()}
         self.accumulator.book.accept(draft.proposal, opened)
+        self.accumulator.settled()
         self.accumulator.blind = ("blind", "agent") in self.accumulator.book.labels
         for subject, step in draft.proposal.steps:
             if step.act is Act.OPENED:

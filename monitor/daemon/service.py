@@ -167,7 +167,9 @@ class Daemon:
         if item is None:
             return
         try:
-            self.recorder.accumulator.take(item, result.outcome, self.recorder.anchor)
+            self.recorder.accumulator.take(
+                item, result.outcome, self.recorder.anchor, counts=self.legs.counts(item)
+            )
             self.legs.take(item)
         except Exception as error:  # the engine's timer dies of it: end at once, do not fall silent
             self.fail(error)

@@ -29,16 +29,16 @@ class Plan:
     items: Mapping[Key, Item]
     defined: Sequence[SeriesDefined]
     titles: Mapping[tuple[str, str], Mapping[str, str]]
+    slots: Mapping[str, tuple[int, ...]]
+    """By target: the places of its assignments in the configuration's."""
 
     def item(self, assignment: Assignment) -> Item | None:
         """The series of an assignment; None when a reload removed it meanwhile."""
         return self.items.get((assignment.target, assignment.check, int(assignment.family)))
 
     def assignments_of(self, target: str) -> tuple[int, ...]:
-        """Slots (places in the configuration's assignments) of one target."""
-        return tuple(
-            slot for slot, one in enumerate(self.configuration.assignments) if one.target == target
-        )
+        """Slots of one target. Thousands of targets may be asked after at once."""
+        return self.slots.get(target, ())
 
 
 def plan_of(configuration: Configuration, registry: Registry) -> Plan:
@@ -57,7 +57,20 @@ def plan_of(configuration: Configuration, registry: Registry) -> Plan:
         )
         for one, judging in zip(assignments, rules, strict=True)
     }
-    return Plan(configuration=configuration, items=items, defined=defined, titles=_titles(rules))
+    return Plan(
+        configuration=configuration,
+        items=items,
+        defined=defined,
+        titles=_titles(rules),
+        slots=_slots(assignments),
+    )
+
+
+def _slots(assignments: Sequence[Assignment]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = {}
+    for slot, one in enumerate(assignments):
+        found.setdefault(one.target, []).append(slot)
+    return {target: tuple(slots) for target, slots in found.items()}
 
 
 def in_force(
@@ -111,13 +124,14 @@ def legs_of(plan: Plan, before: Legs | None = None) -> Legs:
     intervals = {i.number: i.assignment.settings.interval * 1_000 for i in plan.items.values()}
     if before is None:
         return Legs(plans=plans, intervals_ns=intervals)
+    links = {leg.link for legs in plans.values() for leg in legs}
     return Legs(
         plans=plans,
         intervals_ns=intervals,
         views={n: view for n, view in before.views.items() if n in intervals},
         absent=before.absent & intervals.keys(),
-        blocked_ns=before.blocked_ns,
-        cleared_ns=before.cleared_ns,
+        blocked_ns={link: at for link, at in before.blocked_ns.items() if link in links},
+        cleared_ns={link: at for link, at in before.cleared_ns.items() if link in links},
         pending={site: states for site, states in before.pending.items() if site in plans},
     )
 

@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from checks.base import Assignment, Outcome, Probe, Prober
+from checks.base import Assignment, Outcome, Probe, Prober, Settings
 from monitor.clock import Clock
 from monitor.engine.inflight import Entry, Inflight, network_of
 from monitor.engine.lateness import LatenessLog
@@ -50,10 +50,10 @@ class Result(NamedTuple):
 
 @runtime_checkable
 class Paced(Protocol):
-    """A prober whose buffers bound the length of a tick."""
+    """A prober that bounds the length of a tick."""
 
     def pace_ns(self) -> int:
-        """The longest tick that loses nothing at the present rate."""
+        """The longest tick that loses nothing and holds up nothing, by what is under way now."""
         ...
 
 
@@ -165,7 +165,7 @@ class Runner:
         return ended or self._tokens != begun
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Call `step` every tick from now on; shorter ticks where a prober's buffers want them."""
+        """Call `step` every tick from now on; shorter ticks where a prober wants them."""
         self._tick_at(loop, loop.time())
 
     async def close(self) -> None:
@@ -307,7 +307,8 @@ class Runner:
 def calm_ns(assignments: Sequence[Assignment], tick_ns: int) -> int:
     """The longest tick that these assignments bear, `tick_ns` at least: longer while few are due.
 
-    A round keeps its place in its interval, and the singletons of a sample their spacing.
+    A round keeps its place in its interval, and the singletons of a sample their spacing; a probe
+    that nobody answers is found to be over before the next round of its series is due.
     """
     per_s = sum(1e6 / assignment.settings.interval for assignment in assignments)
     if per_s >= _CALM_PER_S:
@@ -315,8 +316,15 @@ def calm_ns(assignments: Sequence[Assignment], tick_ns: int) -> int:
     rounds = [assignment.settings.interval // _CALM_ROUND for assignment in assignments]
     spacings = [getattr(a.settings, "spacing", 0) for a in assignments]
     steps = [spacing for spacing in spacings if spacing]
-    bearable_ns = min((*rounds, *steps)) * 1_000 if assignments else tick_ns
+    rests = [rest // 2 for a in assignments if (rest := _rest_us(a.settings)) >= 0]
+    bearable_ns = min((*rounds, *steps, *rests)) * 1_000 if assignments else tick_ns
     return max(tick_ns, min(_CALM_TICKS * tick_ns, bearable_ns))
+
+
+def _rest_us(settings: Settings) -> int:
+    """What is left of an interval after the longest probe; negative where none takes any time."""
+    spaced = getattr(settings, "spacing", 0) * (getattr(settings, "count", 1) - 1)
+    return settings.interval - settings.timeout - spaced
 
 
 def _unmeasured(started_ns: int, fault: Fault) -> Outcome:

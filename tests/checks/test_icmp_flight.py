@@ -284,20 +284,42 @@ def test_a_scoped_address_names_its_interface() -> None:
 
 
 def test_singletons_keep_their_rhythm_and_never_burst() -> None:
-    """Due times stand still while ticks jitter; after a stall the rhythm starts anew."""
-    samples = Samples()
+    """Due times stand still while ticks jitter, an eighth early or late; a stall starts anew."""
+    samples, early = Samples(50_000_000), 100 // 8
     rows = np.array(samples.add([Wish(b"\0" * 28, 9, 100, 1, 16)], 1_000))
     for now, following in ((1_007, 1_100), (1_130, 1_200), (1_450, 1_550), (1_551, 1_650)):
         assert samples.due(now).tolist() == rows.tolist()
         samples.leave(rows, now)
-        assert not len(samples.due(following - 1))
-        assert len(samples.due(following))
+        assert not len(samples.due(following - early - 1))
+        assert len(samples.due(following - early))
+
+
+def test_only_a_spacing_shorter_than_the_tick_asks_for_shorter_steps() -> None:
+    """While it still sends, and never shorter than 10 ms; others ask for nothing."""
+    ms, samples = 1_000_000, Samples(50_000_000)
+    usual = samples.step_ns()
+    assert usual > 3_600_000 * ms
+
+    def begun(spacing_ms: int) -> np.ndarray:
+        return np.array(samples.add([Wish(b"\0" * 28, 2, spacing_ms * ms, 1, 16)], 0))
+
+    begun(50)
+    assert samples.step_ns() == usual
+    quick, quicker = begun(20), begun(3)
+    assert samples.step_ns() == 10 * ms
+    samples.leave(quicker, 0)
+    samples.leave(quicker, 10 * ms)
+    assert samples.step_ns() == 20 * ms
+    samples.leave(quick, 0)
+    assert samples.step_ns() == 20 * ms
+    samples.leave(quick, 20 * ms)
+    assert samples.step_ns() == usual
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.sampled_from("alfu")), min_size=1, max_size=60))
 def test_every_row_ends_once_with_all_its_singletons(probes: list[tuple[int, str]]) -> None:
     """Rows are used again, columns grow, and each probe's outcomes are its own."""
-    samples, seen = Samples(), list[list[int]]()
+    samples, seen = Samples(50_000_000), list[list[int]]()
     for count, fate in probes:
         (row,) = samples.add([Wish(b"\0" * 28, count, 1, 1, 16)], 0)
         rows = np.array([row])

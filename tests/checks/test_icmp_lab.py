@@ -368,7 +368,7 @@ def test_nothing_is_sent_before_the_kernel_stamps(pair: Pair) -> None:
     """For the first 150 ms of a socket packets wait; then they leave."""
     now_ns = 10**12
     with pair.near.inside():
-        lane = Lane(Family.IPV4, lambda: now_ns, Counter())
+        lane = Lane(Family.IPV4, lambda: now_ns, Counter(), 50_000_000)
         assert lane.open() is None
         lane.add([Wish(socket_address(pair.far.v4), 1, 1, 10**9, 64)])
         lane.step()

@@ -1,14 +1,19 @@
 """Redundancy inside a running daemon: what a process from outside cannot lay down."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from checks.base import Evidence, Outcome
+from monitor.daemon import answers
 from monitor.daemon.accumulator import Seen
 from monitor.daemon.plan import Judgement
+from monitor.daemon.redundant import site_shown
 from monitor.daemon.service import Daemon
 from monitor.ledger.batch import Batch
 from monitor.ledger.entry import BATCH_CODE, IncidentStepped, LabelSet, code_of
@@ -284,3 +289,24 @@ def test_a_check_on_demand_sees_what_it_probed_just_then(root: Path, ports: Port
     assert run_inside(place, act) == 0
     assert not place.of(LabelSet)
     place.require_intact()
+
+
+def test_a_month_of_debt_is_not_added_up_on_the_loop(
+    root: Path, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty sites whose links flap take seconds, in which nothing would be probed on time."""
+    place, threads = office(root, ports), set[int]()
+
+    def shown(*given: Any) -> dict[str, Any]:
+        threads.add(threading.get_ident())
+        return site_shown(*given)
+
+    monkeypatch.setattr(answers, "site_shown", shown)
+
+    async def act(daemon: Daemon) -> None:
+        del daemon
+        await told(place, "seen", lambda now: states(now) == ["available", "available"])
+        assert threads
+        assert threading.get_ident() not in threads
+
+    assert run_inside(place, act) == 0

@@ -316,3 +316,14 @@ def test_a_calm_tick_is_longer_and_never_longer_than_rounds_and_spacings_bear() 
     assert calm_ns([*quiet, sample], 50 * _MS) == 100 * _MS
     crowd = [_assignment(str(number), 1_000) for number in range(500)]
     assert calm_ns(crowd, 50 * _MS) == 50 * _MS
+
+
+def test_a_probe_without_an_answer_is_over_before_its_next_round() -> None:
+    """A calm tick of 200 ms would find a timeout of 850 ms at 1 s, with the next round due."""
+    lone = IcmpSettings(address="192.0.2.1", count=1, interval=1_000_000, timeout=850_000)
+    spaced = IcmpSettings(
+        address="192.0.2.1", count=3, spacing=200_000, interval=1_000_000, timeout=470_000
+    )
+    for settings, bearable_ms in ((lone, 75), (spaced, 65)):
+        one = Assignment(target="a", check="icmp", family=Family.IPV4, settings=settings)
+        assert calm_ns([one], 50 * _MS) == bearable_ms * _MS

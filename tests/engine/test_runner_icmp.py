@@ -1,5 +1,6 @@
 """The engine with the real ICMP prober over a real link."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -58,3 +59,33 @@ def test_five_hundred_targets_each_once_an_interval(pair: Pair) -> None:
     assert prober.counters()["no_timestamp"] == 0
     due = {(result.slot, result.due_ns) for result in results}
     assert len(due) == len(results)
+
+
+def test_a_spacing_shorter_than_the_tick_is_kept(pair: Pair) -> None:
+    """10 requests 20 ms apart do not take nine ticks of 50 ms, the timer being real."""
+    settings = IcmpSettings(
+        address=pair.far.v4, count=10, spacing=20_000, timeout=400_000, interval=1_000_000
+    )
+    one = Assignment(target="a", check="icmp", family=Family.IPV4, settings=settings)
+    results, steps = list[Result](), list[int]()
+
+    async def scene() -> None:
+        kept = asyncio.Event()
+
+        def take(result: Result) -> None:
+            results.append(result)
+            if result.outcome.elapsed_us < 350_000:  # a process that is held up may spoil some
+                kept.set()
+
+        runner = Runner([one], {"icmp": make_prober()}, SystemClock(), 50, take)
+        runner.start(asyncio.get_running_loop())
+        try:
+            await asyncio.wait_for(kept.wait(), 30)
+        finally:
+            steps.append(runner.progress())
+            await runner.close()
+
+    with pair.near.inside():
+        asyncio.run(scene())
+    assert {len(delays(result.outcome)) for result in results} == {10}
+    assert steps[0] < 50 * (len(results) + 1), "only samples that still send need short steps"
