@@ -168,7 +168,8 @@ class EgressProbe:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return evidence_of(
+        # An authority that ended meanwhile says nothing about an uplink.
+        return self._desk.net.scope.refusal(where.address) or evidence_of(
             plain(where.address), settings.uplinks, dict(zip(settings.uplinks, ways, strict=True)),
             unasked,
         )  # fmt: skip

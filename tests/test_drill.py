@@ -62,6 +62,16 @@ def test_gaps_and_their_bounds(fates: str, gaps: list[tuple[int | None, ...]]) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("fates", "gap_us"),
+    [("++--++", 2 * S), ("+-+", S), ("+?-?-?+", 4 * S), ("--++", None), ("++--", None)],
+)
+def test_the_headline_is_the_middle_of_the_bounds(fates: str, gap_us: int | None) -> None:
+    """Neither the flattering bound nor the accusing one; without an upper bound there is none."""
+    (gap,) = gaps_of(spelled(fates))
+    assert gap.gap_us == gap_us
+
+
 @dataclass(frozen=True)
 class Cut:
     """A way that is cut at one spot for a while, and what ten probes a second see of it."""
@@ -264,13 +274,14 @@ def test_a_record_comes_back_as_it_was(fates: str, late: list[int], seen: list[P
     assert from_record(to_record(singletons, seen)) == (singletons, tuple(seen))
 
 
+GOOD_PATHS = [{"at_us": 0, "routers": ["a"], "fault": ""}]
 GOOD = {
     "drill": 1,
     "spacing_us": S,
     "timeout_us": 1_000_000,
     "late_us": [0, 5],
     "fates": [100, -1],
-    "paths": [{"at_us": 0, "routers": ["a"], "fault": ""}],
+    "paths": GOOD_PATHS,
 }
 
 
@@ -285,6 +296,7 @@ GOOD = {
         {"fates": [100, -3]},
         {"fates": [0] * 20_001, "late_us": [0] * 20_001},
         {"paths": None},
+        {"paths": GOOD_PATHS * 1_001},
         {"paths": [7]},
         {"paths": [{"at_us": 0, "routers": ["a"]}]},
         {"paths": [{"at_us": "0", "routers": ["a"], "fault": ""}]},

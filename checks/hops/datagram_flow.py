@@ -13,7 +13,16 @@ from checks.failure import failure_at_once
 from checks.hops.answer import Answer, meaning
 from checks.hops.binding import connect
 from checks.hops.error_queue import LOCAL, QueuedError
-from checks.hops.flow import Desk, Route, Sent, Waiting, datagrams_of, errors_of, own_address
+from checks.hops.flow import (
+    Desk,
+    Route,
+    Sent,
+    Waiting,
+    datagrams_of,
+    errors_of,
+    own_address,
+    refused,
+)
 from checks.poller import READABLE
 from monitor.model import Fault, FaultKind
 
@@ -62,11 +71,14 @@ class DatagramFlow:
     async def ask(self, hops: int, wait_us: int, size: int = 0) -> Answer | Fault | None:
         """See `flow.Asker`."""
         self._ready(0)  # what came for earlier packets
+        refusal = refused(self._desk, self._route)
+        if refusal is not None:
+            return refusal
         token = os.urandom(_TOKEN)
         self._waiting = Waiting(self._desk, token)
         try:
-            refused = self._send(self._packet(token, size), hops)
-            return refused or await self._waiting.answer(wait_us)
+            at_once = self._send(self._packet(token, size), hops)
+            return at_once or await self._waiting.answer(wait_us)
         finally:
             self._waiting = None
             self._tokens.append(token)

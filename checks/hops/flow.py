@@ -112,7 +112,7 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where a flow goes, from which port, and how it leaves. The scope admitted the address."""
+    """Where a flow goes, from which port, and how it leaves. The scope is asked at each packet."""
 
     address: str
     port: int
@@ -170,6 +170,11 @@ class Sent:
             if 0 <= stamped_ns <= spent_ns:
                 spent_ns = stamped_ns
         return max(0, spent_ns) // 1_000
+
+
+def refused(desk: Desk, route: Route) -> Fault | None:
+    """Why no packet may leave: an authority can end while a way is walked, or waits its turn."""
+    return desk.net.scope.refusal(route.address)
 
 
 class Waiting:

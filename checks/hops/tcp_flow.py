@@ -11,7 +11,7 @@ from typing import Final
 from checks.connection import sockaddr
 from checks.failure import failure_at_once, failure_from_network
 from checks.hops.answer import Answer, meaning
-from checks.hops.flow import Desk, Route, Waiting, errors_of, own_address
+from checks.hops.flow import Desk, Route, Waiting, errors_of, own_address, refused
 from checks.poller import WRITABLE
 from monitor.model import Fault
 
@@ -49,6 +49,9 @@ class TcpFlow:
     async def ask(self, hops: int, wait_us: int, size: int = 0) -> Answer | Fault | None:
         """One SYN."""
         del size
+        refusal = refused(self._desk, self._route)
+        if refusal is not None:
+            return refusal
         options = self._route.options
         sock = self._route.socket(socket.SOCK_STREAM)
         try:

@@ -63,14 +63,17 @@ class Packets(Protocol):
 class _Connection:
     socket: socket.socket
     waiting: dict[int, asyncio.Future[Reply | Fault]]
+    owed: int = 0
+    """Questions sent and not answered, also those whose time is over."""
 
 
 class PacketClient:
     """One connection to the process, made when first needed; see `Packets`.
 
     Enforces: the other side is the daemon's own account, root or `sasando-packets`; at most
-    `MAX_WAITING` questions wait, each for its own time; a failed connection is tried again after
-    a pause that doubles from 0.1 s to 5 s, and until then questions fail at once.
+    `MAX_WAITING` questions wait, each for its own time; who answers more than was asked is left,
+    so that a talker cannot keep the loop busy; a failed connection is tried again after a pause
+    that doubles from 0.1 s to 5 s until a question is answered; meanwhile questions fail at once.
     """
 
     def __init__(self, path: str, boottime_ns: Callable[[], int]) -> None:
@@ -95,6 +98,7 @@ class PacketClient:
         number = self._last_id
         try:
             connection.socket.send(to_bytes(replace(request, id=number)))
+            connection.owed += 1
             async with asyncio.timeout(timeout_s):
                 return _judged(await answer)
         except TimeoutError:
@@ -159,9 +163,13 @@ class PacketClient:
         except WireError as error:
             self._lose(connection, f"the packet process does not speak our language ({error})")
             return
-        self._pause_s = FIRST_PAUSE_S
+        if connection.owed == 0:
+            self._lose(connection, "the packet process answers what nobody asked")
+            return
+        connection.owed -= 1
         answer = connection.waiting.get(reply.id)
         if answer is not None and not answer.done():
+            self._pause_s = FIRST_PAUSE_S
             answer.set_result(reply)
 
     def _lose(self, connection: _Connection, why: str) -> Fault:

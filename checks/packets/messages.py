@@ -26,6 +26,8 @@ MAX_REQUESTS = 10
 """Requests for one address that one look may send."""
 MAX_WINDOW_US = 10_000_000
 MAX_KEEP_US = 2 * 86_400_000_000
+MAX_AGE_US = 100 * 366 * 86_400_000_000
+"""A century: no host is up for longer, and what lies so far back is still a date."""
 REASONS = ("permission", "no-interface", "down", "busy", "no-ethernet")
 """Why a request was refused: no CAP_NET_RAW; no such interface; the interface is down or has no
 carrier; too much is asked for at once; the interface is not Ethernet."""
@@ -59,7 +61,7 @@ def _is_token(text: str) -> bool:
 
 Id = Annotated[int, Between(0, 2**53)]
 Count = Annotated[int, Between(0, 2**62)]
-Age = Annotated[int, Between(0, 2**62)]
+Age = Annotated[int, Between(0, MAX_AGE_US)]
 Interface = Annotated[str, Form(is_interface)]
 Address = Annotated[str, Form(_is_address)]
 HardwareAddress = Annotated[str, Form(is_hardware_address)]

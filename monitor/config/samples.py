@@ -58,7 +58,12 @@ defaults:
   http: {interval: 60s}
   tls: {interval: 1h}
 
-# Bundled policies to judge by. / Kebijakan bawaan yang dipakai menilai.
+# Bundled policies to judge by. Two more wait for checks that you ask for: `paths` judges path
+# (under a link) and egress (under checks: here), `gateway-redundancy` judges vrrp, hsrp and
+# neighbour, which need sasando-packets.service.
+# Kebijakan bawaan yang dipakai menilai. Dua lagi menunggu pemeriksaan yang Anda minta: `paths`
+# menilai path (pada tautan) dan egress (di bawah checks: di sini), `gateway-redundancy` menilai
+# vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service.
 packs: [availability, delay-and-loss, redundancy, tls-baseline, agent-health]
 """
 

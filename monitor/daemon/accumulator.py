@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from checks.base import Outcome
+from checks.connection import internal
 from monitor.clock import Anchor
-from monitor.daemon.plan import Item, Judgement
+from monitor.daemon.plan import Item, Judgement, Stored
 from monitor.incident import Book, Judged, Subject
 from monitor.ledger.batch import Batch, Group, Row, group_rows
+from monitor.ledger.columns import ColumnError
 from monitor.ledger.entry import EntryError
 from monitor.model import Compliant, FaultKind, Severity, Violated
 from monitor.sight import Sights, View
@@ -56,7 +58,7 @@ class Accumulator:
     def take(self, item: Item, outcome: Outcome, anchor: Anchor, *, counts: bool = True) -> None:
         """Judge one outcome and keep it for the next commit; `counts`: towards an incident too."""
         at_us = anchor.wall_at(outcome.started_ns)
-        judgement = item.judge(outcome, self.blind)
+        outcome, judgement, (measures, posture) = _told(item, outcome, self.blind)
         self.latest[item.number] = Seen(at_us, outcome, judgement)
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
             self.absent[item.number] = self.absent.get(item.number, 0) + 1
@@ -70,7 +72,6 @@ class Accumulator:
             self.lose("unwritten-observations")
             return
         self.count += 1
-        measures, posture = item.stored(outcome)
         row = Row(
             item.number,
             outcome.started_ns,  # ns until the batch knows its anchor
@@ -112,7 +113,11 @@ class Accumulator:
         else:
             groups = [[piece] for piece in pieces]
         for group in groups:
-            yield from _entries(group, anchor_index, anchor, now)
+            for entry in _entries(group, anchor_index, anchor, now):
+                if entry is None:
+                    self.lose("unwritten-observations")
+                else:
+                    yield entry
 
     def shift(self, by_us: int, reached_us: int) -> None:
         """Every moment that is compared, onto the scale of a new anchor (see `Book.shift`)."""
@@ -181,10 +186,37 @@ class Accumulator:
         return self.book.knows(subject) or subject in self.waiting or subject in self.drafted
 
 
+def _told(item: Item, outcome: Outcome, blind: bool) -> tuple[Outcome, Judgement, Stored]:
+    """The outcome, judged, and as it is stored.
+
+    Evidence of which no facts or no record can be made is a defect of its probe: it costs this
+    observation, which was not measured then.
+    """
+    try:
+        return outcome, item.judge(outcome, blind), item.stored(outcome)
+    except Exception as error:  # noqa: BLE001 - a probe's boundary: its defect is its fault
+        failed = replace(outcome, evidence=None, fault=internal(error))
+        return failed, item.judge(failed, blind), item.stored(failed)
+
+
 def _entries(
     pieces: list[tuple[str, list[Row]]], anchor_index: int, anchor: Anchor, now: Anchor
-) -> Iterator[bytes]:
-    """The pieces as one entry, or halved until each entry fits."""
+) -> Iterator[bytes | None]:
+    """The pieces as one entry, or halved until each entry fits; None for a row that fits in none:
+    what a peer made a probe measure must not stop the writing of everything else."""
+    try:
+        yield _entry(pieces, anchor_index, anchor, now)
+    except (EntryError, ColumnError, OverflowError):
+        if sum(len(rows) for _, rows in pieces) == 1:
+            yield None
+            return
+        for half in _halves(pieces):
+            yield from _entries(half, anchor_index, anchor, now)
+
+
+def _entry(
+    pieces: list[tuple[str, list[Row]]], anchor_index: int, anchor: Anchor, now: Anchor
+) -> bytes:
     records: list[bytes] = []
     groups = tuple(
         _since(group_rows(check, _names(check), rows, records), anchor)
@@ -198,11 +230,7 @@ def _entries(
         records=tuple(records),
         groups=groups,
     )
-    try:
-        yield batch.to_bytes()
-    except EntryError:
-        for half in _halves(pieces):
-            yield from _entries(half, anchor_index, anchor, now)
+    return batch.to_bytes()
 
 
 def _since(group: Group, anchor: Anchor) -> Group:
@@ -217,8 +245,6 @@ def _halves(pieces: list[tuple[str, list[Row]]]) -> Iterator[list[tuple[str, lis
         yield pieces[middle:]
         return
     check, rows = pieces[0]
-    if len(rows) == 1:
-        raise EntryError(f"one observation of {check} does not fit into an entry")
     middle = len(rows) // 2
     yield [(check, rows[:middle])]
     yield [(check, rows[middle:])]

@@ -108,7 +108,10 @@ def select_items(
 
 def bare_items(url: str, configuration: Configuration | None) -> list[Item]:
     """The series of a bare target such as `icmp://192.0.2.1`; ControlError when it is none."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # a bracket that does not close
+        raise ControlError("cli.bare-target", url=url, why=str(error)) from error
     kind = KINDS.get(_SCHEMES.get(parts.scheme, parts.scheme))
     if kind is None or kind.from_url is None:
         known = ", ".join(f"{k.name}://" for k in KINDS.values() if k.from_url)

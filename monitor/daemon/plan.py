@@ -34,6 +34,8 @@ _KEPT = 1_024
 """What series of the same rules share is made once for this many sets of rules."""
 _STATE = (State.AVAILABLE, State.UNAVAILABLE, State.UNOBSERVED)
 UNAVAILABLE_WHY = "unavailable"
+Stored = tuple[tuple[int | tuple[int | None, ...] | None, ...], bytes | None]
+"""Integer columns, and the canonical bytes of the posture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +100,7 @@ class Item:
         """Whether its violations may open an incident; see `CheckKind.derived`."""
         return not (self.kind.derived and rule.policy == DEFAULT_POLICY)
 
-    def stored(
-        self, outcome: Outcome
-    ) -> tuple[tuple[int | tuple[int | None, ...] | None, ...], bytes | None]:
+    def stored(self, outcome: Outcome) -> Stored:
         """(integer columns, canonical bytes of the posture) of an outcome."""
         evidence = outcome.evidence
         if evidence is None:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from checks import hsrp, vrrp
 from checks.first_hop import Last, Look, matches, rfc3339
 from checks.hsrp import HsrpSettings
-from checks.packets.messages import Change, Heard, Speaker
+from checks.packets.codec import WireError
+from checks.packets.messages import MAX_AGE_US, Change, Heard, Speaker, read_reply, to_bytes
 from checks.vrrp import VrrpSettings
+from monitor.ledger.batch import Batch, Row, group_rows
 
 ONE, TWO, STRANGER = "192.0.2.2", "192.0.2.3", "192.0.2.66"
 S, MINUTE = 1_000_000, 60_000_000
@@ -142,6 +144,44 @@ def test_a_stranger_counts_since_the_last_look() -> None:
     anybody = replace(VRRP, routers=())
     assert "unconfigured" not in told(passed, settings=anybody)
     assert told(passed, last=last(at_ns=0))["unconfigured"] == [STRANGER]
+
+
+def test_whatever_can_be_read_can_be_told_and_stored() -> None:
+    """A reply with the greatest numbers that are read costs no more than an observation: facts,
+    columns and the entry that holds them are made of it, and come back the same."""
+    most = 2**62
+    tale = look(
+        speaker(interval_us=most, hold_us=most, adverts=most, heard_age_us=0),
+        changes=(replace(change(0, most), age_us=MAX_AGE_US),),
+        listening_us=MAX_AGE_US,
+        malformed=most,
+        wrong_ttl=most,
+        lost=most,
+    )
+    assert read_reply(to_bytes(tale.heard)) == tale.heard
+    for check, evidence in (
+        ("vrrp", vrrp.evidence(VRRP, tale)),
+        ("hsrp", hsrp.evidence(HSRP, tale)),
+    ):
+        assert set(evidence.facts()) <= set(evidence.FACTS)
+        names = evidence.measures()
+        row = Row(1, 1_000, 5, 0, None, None, tuple(getattr(evidence, name) for name in names))
+        batch = Batch(
+            anchor=0,
+            wall_us=1,
+            boottime_ns=1,
+            records=(),
+            groups=(group_rows(check, names, [row], []),),
+        )
+        (stored,) = Batch.from_bytes(batch.to_bytes()).groups
+        assert [int(stored.measures[name].values[0]) for name in names] == list(row.measures)
+
+
+def test_an_age_beyond_all_dates_is_no_message() -> None:
+    """Ages that would lead out of the calendar are refused before anybody reckons with them."""
+    tale = look(speaker(), changes=(replace(change(0), age_us=MAX_AGE_US + 1),))
+    with pytest.raises(WireError):
+        read_reply(to_bytes(tale.heard))
 
 
 def test_failovers_are_those_since_the_last_look() -> None:

@@ -85,6 +85,8 @@ def test_behind_a_gap_the_destination_is_asked() -> None:
     assert walk.end == "arrived"
     assert walk.addresses() == ("198.51.100.1", *[""] * 8, THERE)
     assert asker.asked.count((FULL, 0)) == 1
+    # The destination is there: what is silent from here on is asked once, so that it ends soon.
+    assert [asker.asked.count((hops, 0)) for hops in range(2, 10)] == [2] * GAP + [1] * 3
 
 
 def test_behind_a_gap_without_a_destination_the_walk_ends() -> None:

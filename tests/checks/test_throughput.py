@@ -98,6 +98,20 @@ def test_what_is_no_download_has_no_rate(content: Any, outcome: str) -> None:
     run(scenario)
 
 
+def test_a_redirect_leads_nowhere() -> None:
+    """What the server sends elsewhere is not fetched from there: nobody asked for that."""
+
+    async def scenario() -> None:
+        pages = {"/": redirect("/big"), "/big": page(b"x" * 5_000)}
+        async with WebServer(pages) as server:
+            found = facts(await observe(throughput.KIND, wish(server)))
+            asked = len(server.requests)
+        assert (found["outcome"], asked) == ("status", 1)
+        assert "bits_per_second" not in found
+
+    run(scenario)
+
+
 def test_an_empty_page_has_no_rate() -> None:
     """Nothing was transferred: a rate of 0 would be an invention."""
 

@@ -1,5 +1,6 @@
 """What `sasando init` writes."""
 
+import re
 import stat
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,7 @@ from monitor.ledger.keys import load_key, read_vkeys
 from monitor.ledger.signer import Signer
 from monitor.model import Kind
 from monitor.secret import Secret
+from policies.bundled import pack_names
 
 
 def test_it_is_valid_and_probes_nothing(tmp_path: Path) -> None:
@@ -24,6 +26,14 @@ def test_it_is_valid_and_probes_nothing(tmp_path: Path) -> None:
     assert [(a.target, a.check) for a in configuration.assignments] == [("agent", "host")]
     assert not any(plan.source.enabled for plan in configuration.routes.values())
     assert set(configuration.routes) == {"telegram", "email"}
+
+
+def test_it_names_every_bundled_pack(tmp_path: Path) -> None:
+    """Whoever reads agent.yaml learns of each pack, also of those that wait for a check."""
+    write_initial(tmp_path / "new")
+    text = (tmp_path / "new/agent.yaml").read_text(encoding="utf-8")
+    words = set(re.findall(r"[a-z]+(?:-[a-z]+)*", text))
+    assert set(pack_names()) <= words
 
 
 def test_it_holds_the_whole_city(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The units and their files, judged by systemd's own tools without booting anything."""
 
 import configparser
+import re
 import subprocess
 from dataclasses import fields
 from pathlib import Path
@@ -86,6 +87,16 @@ def _service(unit: Path) -> configparser.SectionProxy:
     read.optionxform = str  # type: ignore[assignment,method-assign]
     read.read_string("\n".join(_lines(unit)))
     return read["Service"]
+
+
+@pytest.mark.parametrize("page", ["operations.md", "operations.id.md"])
+def test_a_unit_from_a_clone_is_told_where_its_program_is(page: str) -> None:
+    """Installed by hand, a unit still names /opt: the manual says how to move each of them."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    names = re.findall(r" systemd/([a-z-]+)\.service", text)
+    assert sorted(names) == ["sasando", "sasando-packets"]
+    for name in names:
+        assert re.search(rf"^sudo systemctl edit {name} +#.*\.venv/bin/", text, re.MULTILINE), name
 
 
 def test_the_packet_process_keeps_its_promises() -> None:

@@ -80,7 +80,8 @@ class Server:
         try:
             self._socket.bind(str(self._path))
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or self._answered():
+            # Only a socket that nobody listens on is in the way; whatever else has this name stays.
+            if error.errno != errno.EADDRINUSE or not self._path.is_socket() or self._answered():
                 raise
             self._path.unlink()
             self._socket.bind(str(self._path))
@@ -88,11 +89,13 @@ class Server:
         self._path.chmod(0o660)
 
     def _answered(self) -> bool:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as trial:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as trial:
             try:
                 trial.connect(str(self._path))
             except ConnectionRefusedError:
                 return False
+            except BlockingIOError:
+                pass  # it lives, and does not come to accept
         raise SocketTakenError(errno.EADDRINUSE, f"another process listens on {self._path}")
 
     def _accept(self) -> None:

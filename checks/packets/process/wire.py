@@ -42,6 +42,9 @@ _HSRP_STATES = {
 _HELLO, _COUP, _RESIGN = 0, 1, 2
 _HSRP_HELLO_US, _HSRP_HOLD_US = 3_000_000, 10_000_000
 """RFC 2281, 5.1: what counts where a message does not say."""
+_HSRP_LONGEST_US = 255_000_000
+"""RFC 2281, 5.1: times have 8 bits of seconds. Version 2 has 32 bits of milliseconds, but no router
+can be told more either; who promises 49 days would be believed for 49 days."""
 
 
 class _MalformedError(ValueError):
@@ -190,6 +193,7 @@ def _hsrp_advert(
         state = "speak"  # it wants to be Active; its next hello says that it is
     interval_us, hold_us = times
     _require(opcode != _HELLO or 0 < interval_us <= hold_us)
+    _require(interval_us <= _HSRP_LONGEST_US and hold_us <= _HSRP_LONGEST_US)
     virtual = _address(hello.virtualIP)
     known = not ip_address(virtual).is_unspecified
     return Advert(

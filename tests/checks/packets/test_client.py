@@ -153,6 +153,47 @@ def test_a_process_that_speaks_otherwise_is_left(folder: Path, raw: bytes) -> No
     run(scenario)
 
 
+def test_a_process_that_talks_unasked_is_left(folder: Path) -> None:
+    """Answers that no question has, one after another without end, end the connection."""
+
+    async def scenario() -> None:
+        def answer(one: socket.socket, raw: bytes) -> None:
+            number = read_request(raw).id
+            for other in (number, number, number + 1):
+                one.send(to_bytes(Refused(id=other, reason="down")))
+
+        with peer(folder / "s", answer):
+            asking = PacketClient(str(folder / "s"), boottime_ns)
+            assert (await fault(asking)).kind is FaultKind.LOCAL_NETWORK
+            await asyncio.sleep(FIRST_PAUSE_S / 2)
+            found = await fault(asking)
+            assert found.kind is FaultKind.PACKET_PROCESS
+            assert "answers what nobody asked" in found.message
+            await asking.close()
+
+    run(scenario)
+
+
+def test_an_answer_that_comes_too_late_is_no_offence(folder: Path) -> None:
+    """A slow process is asked again on the same connection: what it owed is taken and dropped."""
+
+    async def scenario() -> None:
+        owed: list[bytes] = []
+
+        def answer(one: socket.socket, raw: bytes) -> None:
+            owed.append(raw)
+            for late in owed if len(owed) > 1 else ():
+                answer_refused(one, late, "down")
+
+        with peer(folder / "s", answer):
+            asking = PacketClient(str(folder / "s"), boottime_ns)
+            assert "in time" in (await fault(asking, HEAR, 0.2)).message
+            assert (await fault(asking)).kind is FaultKind.LOCAL_NETWORK
+            await asking.close()
+
+    run(scenario)
+
+
 def test_a_process_that_dies_fails_all_questions(folder: Path) -> None:
     """Questions under way end when the connection does, not at their timeouts."""
 
@@ -287,6 +328,27 @@ def test_the_process_refuses_what_must_be_set_right(folder: Path) -> None:
                 [*argv, *options], capture_output=True, text=True, timeout=60, check=False
             )
             assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_what_is_no_socket_is_never_taken_away(folder: Path) -> None:
+    """A file that has the socket's name by mistake is refused and stays as it was."""
+    (folder / "s").write_text("precious")
+    argv = [sys.executable, "-m", "checks.packets", "--socket", str(folder / "s")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "already in use" in done.stderr) == (2, True), done.stderr
+    assert (folder / "s").read_text() == "precious"
+
+
+def test_a_process_that_accepts_nobody_is_not_replaced(folder: Path) -> None:
+    """Somebody who listens and hangs lives: a second process says so instead of waiting for it."""
+    argv = [sys.executable, "-m", "checks.packets", "--socket", str(folder / "s")]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as hanging:
+        hanging.bind(str(folder / "s"))
+        hanging.listen(0)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as first:
+            first.connect(str(folder / "s"))
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "another process listens" in done.stderr) == (2, True), done.stderr
 
 
 def test_garbage_closes_the_connection_and_nothing_else(folder: Path) -> None:

@@ -86,11 +86,15 @@ def test_a_hole_begins_everything_anew() -> None:
     """After a lost carrier nothing heard before counts, and listening is as old as the hole."""
     ear, frames = listening()
     ear.group(VRRP, 0, 100 * S)
-    frames.waiting = [(samples.vrrp_3(), S, False)]
+    neighbour = ear.neighbour("192.0.2.1", 0, 100 * S)
+    unasked = samples.arp(psrc="192.0.2.1", pdst="192.0.2.1")
+    frames.waiting = [(samples.vrrp_3(), S, False), (unasked, S, False)]
     ear.receive()
+    assert neighbour.announced_age_us(S) == 0
     ear.begin_anew(5 * S)
     group = ear.group(VRRP, 6 * S, 100 * S)
     assert (group.since_ns, group.speakers(6 * S)) == (5 * S, ())
+    assert (neighbour.since_ns, neighbour.announced_age_us(6 * S)) == (5 * S, None)
 
 
 def test_a_flood_is_read_in_portions() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from checks.packets.codec import MAX_BYTES, WireError
 from checks.packets.messages import (
     MAX_ADDRESSES,
+    MAX_AGE_US,
     MAX_CHANGES,
     MAX_CLAIMS,
     MAX_SPEAKERS,
@@ -127,10 +128,10 @@ def test_a_request_is_read_back_as_it_was() -> None:
 
 def test_the_longest_reply_fits_one_datagram() -> None:
     """With every table full of the longest values a reply stays below 64 KiB."""
-    address, big = "2001:db8:1111:2222:3333:4444:5555:6666", 2**62
+    address, big, age = "2001:db8:1111:2222:3333:4444:5555:6666", 2**62, MAX_AGE_US
     speaker = Speaker(
         address=address,
-        heard_age_us=big,
+        heard_age_us=age,
         adverts=big,
         active=False,
         state="preempted",
@@ -141,20 +142,20 @@ def test_the_longest_reply_fits_one_datagram() -> None:
         addresses=(address,) * MAX_ADDRESSES,
         address_count=255,
         authentication="default",
-        left_age_us=big,
-        standby_age_us=big,
+        left_age_us=age,
+        standby_age_us=age,
     )
     change = Change(
-        before=address, after=address, age_us=big, settled_age_us=big, gap_us=big, left=False
+        before=address, after=address, age_us=age, settled_age_us=age, gap_us=big, left=False
     )
     heard = Heard(
         id=2**53,
         instance="a" * 32,
-        listening_us=big,
+        listening_us=age,
         speakers=(speaker,) * MAX_SPEAKERS,
         more_speakers=big,
         changes=(change,) * MAX_CHANGES,
-        both_age_us=big,
+        both_age_us=age,
         malformed=big,
         wrong_ttl=big,
         lost=big,

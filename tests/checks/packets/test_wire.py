@@ -104,6 +104,8 @@ def test_both_checksums_of_version_3_are_right() -> None:
         (samples.hsrp_1(state=3), "malformed"),
         (samples.hsrp_1(opcode=9), "malformed"),
         (samples.hsrp_1(hellotime=0), "malformed"),
+        (samples.hsrp_2(holdtime=255_001), "malformed"),
+        (samples.hsrp_2(opcode=2, hellotime=2**32 - 1), "malformed"),
         (samples.hsrp_2(version=3), "malformed"),
         (samples.hsrp_2(ipVer=6, virtualIP="fe80::1"), "malformed"),
         (samples.hsrp_2(len=7), "malformed"),
@@ -217,7 +219,7 @@ def require_bounded(frame: bytes) -> None:
     if isinstance(read, Advert):
         assert len(read.addresses) <= MAX_ADDRESSES
         assert 0 < read.interval_us <= 2**32 * 1_000
-        assert 0 < read.hold_us < 2**62
+        assert 0 < read.hold_us <= 766_000_000  # VRRP 2: three intervals of 255 s, and the skew
         assert 0 <= read.priority < 2**32
         assert read.group <= 4_095
     else:
