@@ -7,8 +7,10 @@ the proposal was committed.
   labelled unreachable (or the agent blind) and nothing opens. Unknown: the subject is held, and
   both the way and the target are looked at now, at most `HOLD_LIMIT_US`; then the bad
   observations count as they are.
-- A bad observation counts only if the way was seen clear before it and after it, and not blocked
-  in between; of those taken before the way was held, none is enough by itself.
+- What came over the way itself shows that the way is clear: where one bad observation is enough,
+  such a one opens at once. A failover is told by one look, and may be what the way suffered from.
+- Any other bad observation counts only if the way was seen clear before it and after it, and not
+  blocked in between; of those taken before the way was held, none is enough by itself.
 - Labels are `monitor.labels`' matter.
 
 All moments are on the scale of the anchor in force; `Book.shift` brings them onto the next one.
@@ -50,6 +52,8 @@ class Judged:
     violated: bool
     reasons: tuple[str, ...]
     at_us: int
+    reached: bool = False
+    """It came over the way to the target: no sight of the way has to vouch for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +229,8 @@ class Book:
             return self._shadowed(standing, sights, now_us, out)
         if standing.window.bit_count() < standing.last.confirm.open.need:
             return standing if standing.held_us is None else replace(standing, held_us=None)
+        if standing.last.reached and standing.last.confirm.open.need == 1:
+            return self._open(subject, standing, out)
         standing, certain = _asked(standing)
         look = sights.look(standing.last.target, standing.asked_us, subject.series)
         if look.way is Way.BLOCKED:

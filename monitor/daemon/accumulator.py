@@ -74,7 +74,8 @@ class Accumulator:
             measures,
         )
         self.rows.setdefault(item.kind.name, []).append(row)
-        self._judge(item, judgement, at_us)
+        reached = judgement.violated and item.reached(outcome)
+        self._judge(item, judgement, at_us, reached=reached)
 
     def judgements(self) -> list[Judged]:
         """The judgements so far, emptying the accumulator of them."""
@@ -129,7 +130,7 @@ class Accumulator:
         self.records[digest] = posture
         return digest
 
-    def _judge(self, item: Item, judgement: Judgement, at_us: int) -> None:
+    def _judge(self, item: Item, judgement: Judgement, at_us: int, *, reached: bool) -> None:
         """Keep the definite verdicts that can move an incident."""
         if not judgement.violated and not self.book.standings and not self.waiting:
             return  # nothing stands that a good observation could move: the usual case
@@ -158,6 +159,7 @@ class Accumulator:
                     violated=violated,
                     reasons=verdict.reasons if isinstance(verdict, Violated) else (),
                     at_us=at_us,
+                    reached=reached,
                 )
             )
 
