@@ -16,13 +16,17 @@ NEVER = frozenset({"no-shared-fate", "path-loop", "path-mtu-hole", "neighbour-si
 
 
 def faults(chance: random.Random) -> list[Fault]:
-    """One or two faults that can stand together; loss of 20 % lies on the limit and is no claim."""
-    leg = f"{chance.choice(OFFICES)}-{chance.choice(('fo', '4g'))}"
+    """One or two faults that can stand together; loss of 20 % lies on the limit and is no claim.
+
+    Packets are lost one way: 10 % each way would be 19 % of the round trips.
+    """
+    office = chance.choice(OFFICES)
+    leg = f"{office}-{chance.choice(('fo', '4g'))}"
     percent = chance.choice((5, 10, 40))
     single: list[Fault] = [
         (f"{leg} cut", lambda city: city.cables[leg].carrier(False)),
         (f"{leg} swallows everything", lambda city: city.cables[leg].blackhole()),
-        (f"{leg} loses {percent} %", lambda city: city.cables[leg].lose(percent)),
+        (f"{leg} loses {percent} %", lambda city: city.cables[leg].lose(percent, toward=office)),
         ("core1 dead", lambda city: city.router("core1")),
         ("core2 dead", lambda city: city.router("core2")),
         ("own uplink down", lambda city: city.uplink()),
