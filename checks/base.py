@@ -169,6 +169,9 @@ class CheckKind:
     """Settings for a bare `kind://…` target of `sasando check`; ValueError says what is wrong."""
     families: Callable[[Settings], tuple[Family, ...]] = lambda _: (Family.NONE,)
     """The families to observe on their own: of a literal address its own, of a name both."""
+    reached: str = ""
+    """A boolean fact: true says that something came over the way to the target. Such an
+    observation needs no other one to show that the way was clear. Empty: none says so."""
     derived: bool = False
     """It sends no packet, but says what observations of other targets come to. Its own `available`
     decides the state and opens no incident: the targets that it is derived from tell people."""

@@ -160,5 +160,6 @@ KIND = CheckKind(
     settings=HsrpSettings,
     evidence=HsrpEvidence,
     prober=prober,
+    reached="heard",
     families=_families,
 )

@@ -272,6 +272,7 @@ KIND = CheckKind(
     settings=NeighbourSettings,
     evidence=NeighbourEvidence,
     prober=prober,
+    reached="answered",
     from_url=_from_url,
     families=_families,
 )

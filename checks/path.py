@@ -248,6 +248,7 @@ KIND = CheckKind(
     settings=PathSettings,
     evidence=PathEvidence,
     prober=prober,
+    reached="reached",
     from_url=from_url,
     families=families,
 )

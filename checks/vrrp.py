@@ -182,5 +182,6 @@ KIND = CheckKind(
     settings=VrrpSettings,
     evidence=VrrpEvidence,
     prober=prober,
+    reached="heard",
     families=_families,
 )

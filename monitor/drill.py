@@ -165,7 +165,7 @@ def figures_of(singletons: Sequence[Singleton], paths: Sequence[PathSeen]) -> Fi
         gaps=gaps,
         blind_us=blind_us,
         path_changed=changed,
-        path_returned=path_returned(paths) if changed else None,
+        path_returned=path_returned(paths, gaps) if changed else None,
         outcome=_outcome(fates, gaps, blind_us),
     )
 
@@ -207,10 +207,15 @@ def path_changed(paths: Sequence[PathSeen]) -> bool | None:
     return False if True in found else None
 
 
-def path_returned(paths: Sequence[PathSeen]) -> bool | None:
-    """Whether the last look that found a path found the first one."""
+def path_returned(paths: Sequence[PathSeen], gaps: Sequence[Gap] = ()) -> bool | None:
+    """Whether the last look that found a path found the first one.
+
+    A look that began before the last gap ended says nothing of the path after it.
+    """
+    since_us = max((gap.until_us or gap.since_us for gap in gaps), default=0)
     known = [path for path in paths if path.routers is not None]
-    return same_path(known[0], known[-1]) if known else None
+    later = [path for path in known if path.at_us >= since_us]
+    return same_path(known[0], later[-1]) if later else None
 
 
 def path_after(gap: Gap, paths: Sequence[PathSeen]) -> bool | None:

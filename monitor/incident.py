@@ -7,8 +7,10 @@ the proposal was committed.
   labelled unreachable (or the agent blind) and nothing opens. Unknown: the subject is held, and
   both the way and the target are looked at now, at most `HOLD_LIMIT_US`; then the bad
   observations count as they are.
-- A bad observation counts only if the way was seen clear before it and after it, and not blocked
-  in between; of those taken before the way was held, none is enough by itself.
+- What came over the way itself shows that the way is clear: where one bad observation is enough,
+  such a one opens at once. A failover is told by one look, and may be what the way suffered from.
+- Any other bad observation counts only if the way was seen clear before it and after it, and not
+  blocked in between; of those taken before the way was held, none is enough by itself.
 - What is derived from other targets stands behind no way of its own: it opens once confirmed.
 - Labels are `monitor.labels`' matter.
 
@@ -53,6 +55,8 @@ class Judged:
     at_us: int
     derived: bool = False
     """It says what was seen of other targets, each by a way that was looked at already."""
+    reached: bool = False
+    """It came over the way to the target: no sight of the way has to vouch for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +232,8 @@ class Book:
             return self._shadowed(standing, sights, now_us, out)
         if standing.window.bit_count() < standing.last.confirm.open.need:
             return standing if standing.held_us is None else replace(standing, held_us=None)
-        if standing.last.derived:
+        single = standing.last.reached and standing.last.confirm.open.need == 1
+        if standing.last.derived or single:
             return self._open(subject, standing, out)
         standing, certain = _asked(standing)
         look = sights.look(standing.last.target, standing.asked_us, subject.series)

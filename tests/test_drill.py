@@ -17,6 +17,7 @@ from monitor.drill import (
     figures_of,
     gaps_of,
     path_after,
+    path_returned,
     same_path,
 )
 from monitor.drill_record import DrillRecordError, from_record, to_record
@@ -242,6 +243,17 @@ def test_change_and_return_of_the_path(
     figures = figures_of(spelled("+++"), _paths(*paths))
     assert figures.path_changed is changed
     assert figures.path_returned is returned
+
+
+def test_a_look_from_before_the_last_gap_ended_says_nothing_of_the_return() -> None:
+    """It may have been on its way while the leg was cut: undefined, not another path."""
+    gaps = gaps_of(spelled("++" + "-" * 15 + "++"))
+    assert gaps[0].until_us is not None
+    before = PathSeen(at_us=0, routers=("a", "b"))
+    early = PathSeen(at_us=gaps[0].until_us - 1, routers=("a", "c"))
+    late = PathSeen(at_us=gaps[0].until_us, routers=("a", "b"))
+    assert path_returned([before, early], gaps) is None
+    assert path_returned([before, early, late], gaps) is True
 
 
 def test_the_path_after_a_gap_is_the_first_look_after_it() -> None:

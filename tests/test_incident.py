@@ -1,7 +1,7 @@
 """When an incident opens and closes: moment by moment, and for any history."""
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import pytest
@@ -168,6 +168,22 @@ def test_what_was_bad_before_the_way_was_clear_does_not_count() -> None:
     assert town.told == []
     town.look(6, web=False, core=True)
     assert town.told == ["web opened"]
+
+
+@pytest.mark.parametrize(
+    ("reached", "told"), [(True, ["gateway opened", "gateway closed"]), (False, [])]
+)
+def test_what_came_over_the_way_needs_no_sight_of_it(reached: bool, told: list[str]) -> None:
+    """A failover that one look tells of opens though the canary suffered from it; silence not."""
+    once = Confirm(open=Quorum(1, 1), close=Quorum(1, 1))
+    town = Town(canaries=("canary",), confirm=once)
+    town.look(1, canary=True, gateway=True)
+    town.look(2, canary=False)
+    event = replace(town.judged("gateway", False, 3), check="vrrp", reached=reached)
+    town.accept(town.book.propose([event], town.sights, 3 * S))
+    town.look(4, canary=True, gateway=True)
+    town.look(5, canary=True, gateway=True)
+    assert [step for step in town.told if step.startswith("gateway")] == told
 
 
 def test_a_shadow_that_nobody_renews_is_given_up() -> None:

@@ -83,7 +83,8 @@ class Accumulator:
         )
         self.rows.setdefault(item.kind.name, []).append(row)
         if counts:
-            self._judge(item, judgement, at_us)
+            reached = judgement.violated and item.reached(outcome)
+            self._judge(item, judgement, at_us, reached=reached)
 
     def judgements(self) -> list[Judged]:
         """The judgements so far, emptying the accumulator of them; see `settled`."""
@@ -148,7 +149,7 @@ class Accumulator:
         self.records[digest] = posture
         return digest
 
-    def _judge(self, item: Item, judgement: Judgement, at_us: int) -> None:
+    def _judge(self, item: Item, judgement: Judgement, at_us: int, *, reached: bool) -> None:
         """Keep the definite verdicts that can move an incident."""
         if not (judgement.violated or self.book.standings or self.waiting or self.drafted):
             return  # nothing stands that a good observation could move: the usual case
@@ -178,6 +179,7 @@ class Accumulator:
                     reasons=verdict.reasons if isinstance(verdict, Violated) else (),
                     at_us=at_us,
                     derived=item.kind.derived,
+                    reached=reached,
                 )
             )
 

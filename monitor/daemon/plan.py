@@ -75,7 +75,8 @@ class Item:
     def judge(self, outcome: Outcome, blind: bool) -> Judgement:
         """Every rule's verdict on what a probe brought back.
 
-        While the agent is blind a violation proves nothing about the target. While the target
+        While the agent is blind a violation proves nothing about the target, unless it was
+        reached. While the target
         is unavailable its other rules are Indeterminate: the outage is the one thing to tell.
         """
         if outcome.evidence is None:
@@ -88,13 +89,18 @@ class Item:
         ]
         if verdicts.count(_COMPLIANT) == len(verdicts):
             return _calm(len(verdicts))
-        if blind:
+        if blind and not self.reached(outcome):
             unseen = Indeterminate(why=FaultKind.AGENT_UPLINK.value)
             verdicts = [unseen if isinstance(v, Violated) else v for v in verdicts]
         if isinstance(verdicts[0], Violated):
             down = Indeterminate(why=UNAVAILABLE_WHY)
             verdicts[1:] = [down if isinstance(v, Violated) else v for v in verdicts[1:]]
         return _judgement(verdicts)
+
+    def reached(self, outcome: Outcome) -> bool:
+        """Whether what was seen came over the way to the target; see `CheckKind.reached`."""
+        name, evidence = self.kind.reached, outcome.evidence
+        return bool(name and evidence and evidence.facts_of(frozenset({name})).get(name))
 
     def tells(self, rule: Rule) -> bool:
         """Whether its violations may open an incident; see `CheckKind.derived`."""

@@ -7,7 +7,7 @@ Rules kept here
 1. Every round of an assignment gives exactly one result, or is counted: skipped (the engine was
    held up for more than an interval), paused, or withdrawn by a reload.
 2. A round that found no room before the next one is OVERLOAD: unobserved, never held against a
-   target.
+   target. A probe that was asked for out of turn stands for the round that comes meanwhile.
 3. A prober that raises, or loses a probe, costs that probe (INTERNAL), never the engine.
 4. Results are handed over at the end of a step, in the order of their ends. What `results` raises
    is not caught: it stops the timer, `progress` stands still, and the watchdog sees it.
@@ -94,6 +94,8 @@ class Runner:
         self._token_of: dict[int, int] = {}
         self._due: dict[int, int] = {}
         self._requested: set[int] = set()
+        self._asked: set[int] = set()
+        """Waiting or under way out of turn, and standing for no round yet."""
         self._ended: list[tuple[int, _Started, Outcome]] = []
         self._tokens = self._steps = 0
         self._paused = False
@@ -214,6 +216,7 @@ class Runner:
             slot = self._slot_of[series]
             if self._inflight.enter(series, self._networks[slot]) is Entry.QUEUED:
                 self._due[series] = now_ns
+                self._asked.add(series)
 
     def _enter(self, slot: int, due_ns: int, now_ns: int) -> None:
         """One scheduled round: it waits for room, or costs itself or the round before it."""
@@ -221,12 +224,24 @@ class Runner:
         entry = self._inflight.enter(series, self._networks[slot])
         if entry is Entry.BUSY and self._lose(series, now_ns):
             entry = self._inflight.enter(series, self._networks[slot])
+        if entry is not Entry.QUEUED and series in self._asked:
+            self._stand_for(series, due_ns)
+            return
         if entry is Entry.BUSY:
             self._overload(slot, due_ns, "the probe before it is still under way")
             return
         if entry is Entry.REPLACED:
             self._overload(slot, self._due[series], "it found no room for a whole interval")
         self._due[series] = due_ns
+
+    def _stand_for(self, series: int, due_ns: int) -> None:
+        """The probe out of turn is this round's; the agent is not short of anything."""
+        self._asked.remove(series)
+        token = self._token_of.get(series)
+        if token is None:
+            self._due[series] = due_ns
+        else:
+            self._started[token] = self._started[token]._replace(due_ns=due_ns)
 
     def _overload(self, slot: int, due_ns: int, why: str) -> None:
         self._tally["overload"] += 1
@@ -252,6 +267,7 @@ class Runner:
             slot, due_ns = self._slot_of.get(series), self._due.pop(series)
             if slot is None:
                 self._inflight.finish(series)
+                self._asked.discard(series)
                 self._tally["withdrawn"] += 1
                 continue
             assignment = self._assignments[slot]
@@ -284,6 +300,7 @@ class Runner:
             return
         del self._token_of[started.series]
         self._inflight.finish(started.series)
+        self._asked.discard(started.series)
         self._ended.append((started.series, started, outcome))
 
     def _hand_over(self) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from checks.table import KINDS
 from tests.cli.running_command import Done, Inside
 from tests.daemon.drilled import acts, on_demand, place_at, window
 from tests.daemon.place import Place
@@ -71,15 +70,17 @@ def test_failover_and_failback_are_measured_as_a_capture_shows_them(
 ) -> None:
     """Both gaps are right within 100 ms and a spacing, and their bounds hold the true lengths.
 
+    The way during the failover led through the other leg's router.
     --most is shorter than the first one: the exit code is 1, though the service came back.
     """
-    failover = [legs.cut(), "sleep 1.1", legs.use(1), "sleep 1"]
+    # Long enough on the other leg for a look at the way, which begins when the service is back.
+    failover = [legs.cut(), "sleep 1.1", legs.use(1), "sleep 2"]
     # The way back is broken for a moment too: the route changes before the leg carries.
     failback = [legs.use(0), "sleep 0.7", legs.heal()]
     with Replies(legs.agent) as replies:
         legs.agent.start("ping", "-q", "-i", "0.01", "-c", "6000", SERVICE)
         hook = "\n".join([*failover, *failback])
-        done = drill(hook, "--for", "5500ms", "--most", "500ms")
+        done = drill(hook, "--for", "6500ms", "--most", "500ms")
     assert done.code == 1, done.err
     found = done.data
     assert (found["outcome"], found["ended"]) == ("interrupted", "complete")
@@ -91,7 +92,11 @@ def test_failover_and_failback_are_measured_as_a_capture_shows_them(
         assert gap["least_ms"] / 1_000 - FINE_S <= true_s <= gap["most_ms"] / 1_000 + FINE_S
     assert found["longest"]["lost"] == max(gap["lost"] for gap in gaps)
     assert found["links_before"] == {"fo": "available", "lte": "available"}
-    assert found.get("path_changed") in ((None, True) if "path" in KINDS else (None,))
+    assert found["path_changed"] is True
+    assert found["path_before"] == [LEGS[0]]
+    assert LEGS[1] in found["path_during"]
+    # Absent where the last look met the cut leg, and had no time left for another one.
+    assert found.get("path_returned") in (True, None)
     detail = acts(place, "fo", "drill")[-1].detail
     assert [gap["lost"] for gap in detail["gaps"]] == [gap["lost"] for gap in found["gaps"]]
 

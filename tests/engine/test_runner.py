@@ -222,6 +222,43 @@ def test_a_request_probes_at_once_and_only_once() -> None:
     assert [probe.assignment.target for probe, _ in engine.prober.begun] == ["b"]
 
 
+def test_a_probe_out_of_turn_stands_for_the_round_that_comes_meanwhile() -> None:
+    """Nothing was short: the round has that probe's result and no OVERLOAD."""
+    engine = _Engine("a")
+    engine.pass_ms(0)
+    engine.flush()
+    engine.runner.request(0)
+    engine.pass_ms(900, end=False)
+    engine.pass_ms(200)
+    assert engine.flush() == [("a", FaultKind.CLOCK)]
+    assert engine.runner.counters()["overload"] == 0
+
+
+def test_a_probe_out_of_turn_stands_for_one_round_only() -> None:
+    """The second round that comes while it is under way found no room."""
+    engine = _Engine("a")
+    engine.pass_ms(0)
+    engine.flush()
+    engine.runner.request(0)
+    engine.pass_ms(900, end=False)
+    engine.pass_ms(200, end=False)
+    engine.pass_ms(1_000)
+    assert engine.flush() == [("a", FaultKind.OVERLOAD), ("a", FaultKind.CLOCK)]
+
+
+def test_a_request_that_waits_stands_for_the_round_that_comes_meanwhile() -> None:
+    """It found no room yet; the round does not count as lost and is probed when room comes."""
+    engine = _Engine("ab", in_flight=1)
+    engine.pass_ms(0, end=False)
+    engine.runner.request(1)
+    engine.pass_ms(100, end=False)
+    engine.pass_ms(500, end=True)
+    assert engine.flush() == [("a", FaultKind.CLOCK)]
+    engine.pass_ms(50)
+    assert engine.flush() == [("b", FaultKind.CLOCK)]
+    assert engine.runner.counters()["overload"] == 0
+
+
 def test_pause_begins_nothing_and_counts() -> None:
     """While paused rounds pass by, counted; afterwards they go on without a burst."""
     engine = _Engine("ab")

@@ -7,10 +7,12 @@ with webhook(city) as hook:
 """
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from monitor.derive import Changes, Fold
@@ -20,19 +22,24 @@ from monitor.sight import AGENT as BLIND
 from tests.daemon.place import Place
 from tests.daemon.process import Agent
 from tests.lab.city.city import City
-from tests.lab.city.plan import CANARY, OFFICES, WEB, child
+from tests.lab.city.plan import CANARY, GATEWAY, LAN_VRID, OFFICES, WEB, child
 from tests.lab.city.servers import NAME
 from tests.lab.receivers import Webhook
 
 INTERVAL_S = 1.0
 """Of every check in the lab."""
-COUNT, SPACING_MS, TIMEOUT_MS = 5, 100, 300
-"""Echo requests of one probe: over 0.7 s after its start. The engine sends every 100 ms at most."""
+COUNT, SPACING_MS, TIMEOUT_MS = 5, 50, 300
+"""Echo requests of one probe: over half a second after its start, well before the next one's."""
 LOSS_LIMIT, DELAY_LIMIT_MS = 0.2, 50
 LOSS_CONFIRM = "4/5"
 """Of the lab's own rules. Two or more of five packets lost in four of five probes: with 5 or 10 %
 loss that happens once in thousands of windows, with 40 % in every other one."""
+PACKS = ("availability", "redundancy", "paths", "gateway-redundancy")
+PACKETS = "packets.sock"
+"""The packet process's socket, in the place's folder."""
 _SCOPE = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15")
+WALKED = OFFICES[0]
+"""The office whose links' paths are walked."""
 _NAMES = {
     "dukcapil": "Dinas Kependudukan dan Pencatatan Sipil",
     "kesehatan": "Dinas Kesehatan",
@@ -55,7 +62,8 @@ def configuration(
         "vantage": "operations",
         "language": language,
         "scope": [{"network": network, **authority} for network in _SCOPE],
-        "packs": ["availability"],
+        "packs": list(PACKS),
+        "packets": str(folder / PACKETS),
         "defaults": _defaults(),
         **more,
     }
@@ -77,6 +85,9 @@ def _defaults() -> dict[str, Any]:
         "icmp": {**icmp, **interval},
         "http": {"timeout": "900ms", **interval},
         "dns": {"timeout": "900ms", **interval},
+        "path": {"flows": 2, "wait": "150ms", "interval": "3s", "timeout": "2900ms"},
+        # The agent's own gateways: either may be the first router, or the second one.
+        "redundancy": {"common": ["192.0.2.2", "192.0.2.3"]},
     }
 
 
@@ -100,11 +111,27 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _core(place: Place) -> None:
-    place.sites["inti"] = {"name": "Jaringan inti"}
+    # Two routers are no two links to one place.
+    place.sites["inti"] = {"name": "Jaringan inti", "checks": {"redundancy": False}}
     for number, core in enumerate(("core1", "core2"), 2):
         place.links[core] = {"site": "inti", "role": "core", "address": f"192.0.2.{number}"}
+    place.sites["operasional"] = {"name": "Ruang operasional"}
+    place.links["gerbang"] = {"site": "operasional", "role": "core", "address": GATEWAY,
+                              "checks": {"icmp": False, **_first_hop()}}  # fmt: skip
     place.services["portal"] = {"site": "inti", "url": f"http://{WEB}/"}
     place.services["nama"] = {"site": "inti", "url": f"dns://{WEB}/www.{NAME}"}
+
+
+def _first_hop() -> dict[str, Any]:
+    """Who speaks for the gateway and who has its address, by the packet process.
+
+    A failover is violated in one look; a canary must be seen after it and before the next one.
+    """
+    vrrp = {"vrid": LAN_VRID, "routers": ["192.0.2.2", "192.0.2.3"], "addresses": [GATEWAY],
+            "advert_interval": "200ms", "interval": "4s", "timeout": "1500ms"}  # fmt: skip
+    neighbour = {"requests": 2, "spacing": "100ms", "listen": "300ms", "interval": "3s",
+                 "timeout": "1500ms"}  # fmt: skip
+    return {"vrrp": {"interface": "lan", **vrrp}, "neighbour": {"interface": "lan", **neighbour}}
 
 
 def _office(place: Place, city: City, name: str) -> None:
@@ -118,6 +145,7 @@ def _office(place: Place, city: City, name: str) -> None:
             "medium": medium,
             "address": leg.address,
             "parents": [leg.core],
+            **({"checks": {"path": {}}} if name == WALKED else {}),
         }
     place.services[f"{name}-web"] = {"site": name, "url": f"http://{site.server}/"}
 
@@ -147,10 +175,15 @@ def webhook(city: City) -> Iterator[Webhook]:
 
 
 class CityAgent(Agent):
-    """`sasando run` in `operations`; gone with the city even after `kill -9` of the test."""
+    """`sasando run` in `operations`, and the packet process beside it as its unit is.
+
+    Both are gone with the city even after `kill -9` of the test.
+    """
 
     def __init__(self, city: City, place: Place) -> None:
         self._city = city
+        argv = (sys.executable, "-m", "checks.packets", "--socket", str(place.root / PACKETS))
+        self._packets = city.operations.start(*argv, log=place.root / "packets.log")
         super().__init__(place)
 
     def _start(
@@ -158,6 +191,15 @@ class CityAgent(Agent):
     ) -> subprocess.Popen[bytes]:
         node = self._city.operations
         return node.start(*argv, environment=environment, log=self.log)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._city.operations.end(self._packets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +257,10 @@ class Proven:
             (self.boot_ns(start), until_ns if end is None else self.boot_ns(end))
             for start, end in rows
         ]
+
+    def rules(self) -> set[str]:
+        """The rules of all incidents that ever opened."""
+        return {one.rule for one in self._changes.incidents.values()}
 
     def accused(self, target: str, rule: str) -> list[int]:
         """The first bad observation of each incident of a target by a rule."""

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from checks.table import KINDS
 from tests.daemon.place import Place
-from tests.lab.city import claims
+from tests.lab.city import claims, debts
 from tests.lab.city.agent import INTERVAL_S, CityAgent, Proven, configuration, webhook
 from tests.lab.city.city import City
 from tests.lab.city.claims import Rules
@@ -29,6 +31,8 @@ Accusation = tuple[str, str]
 LINK, BACKUP, SITE, SHAPED = "dukcapil-fo", "dukcapil-4g", "dukcapil", frozenset({"dukcapil-fo"})
 _QUIET_COMMITS = 7
 """Commits, one a second, in which nobody may be accused before silence counts."""
+_SETTLED_COMMITS = 16
+"""Commits after which OSPF has settled and the truth of a leg is known again."""
 RULES = Rules(interval_ns=round(INTERVAL_S * 1e9), probe_ns=1_000_000_000)
 
 
@@ -37,6 +41,16 @@ def down(*links: str) -> frozenset[Accusation]:
     return frozenset((link, "link-answers") for link in links)
 
 
+def moved(*links: str) -> frozenset[Accusation]:
+    """Links whose way is another one for a moment; what a look met of it is chance."""
+    return frozenset((link, "path-changed") for link in links)
+
+
+SINGLE = (SITE, "both-paths-alive")
+FAILED_OVER = ("gerbang", "vrrp-no-failover")
+NEW_FACE = ("gerbang", "neighbour-unchanged")
+TWO_FACES = ("gerbang", "neighbour-single")
+_GATEWAY_MOVES = frozenset({NEW_FACE}) | moved(LINK, BACKUP)
 CANARY_DOWN = ("internet", "icmp-available")
 WEB_DOWN = (f"{SITE}-web", "service-answers")
 
@@ -52,6 +66,8 @@ class Scenario:
     """Neither demanded nor forbidden: what chance decides, printed."""
     labels: frozenset[tuple[str, str]] = frozenset()
     """(label, target) that must stand."""
+    debt: bool = False
+    """The site's redundancy debt must grow as the truth does; else it must not grow beyond it."""
     subject: str = LINK
     """Whose truth the row shows (`truth`): a leg, a site, dns, web or canary."""
     only: str = ""
@@ -82,26 +98,47 @@ def _cut(*cables: str) -> Callable[[City], None]:
 _BEHIND_CORE1 = (*(f"{office}-fo" for office in OFFICES), "tirosa-4g", "kelurahan-fo")
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(name="primary down", fault=_cut(LINK), accused=down(LINK)),
-    Scenario(name="backup down", fault=_cut(BACKUP), accused=down(BACKUP), subject=BACKUP),
+    Scenario(
+        name="primary down",
+        fault=_cut(LINK),
+        accused=down(LINK) | {SINGLE},
+        may=moved(LINK),
+        labels=_labels("single-leg", SITE),
+        debt=True,
+    ),
+    Scenario(
+        name="backup down",
+        fault=_cut(BACKUP),
+        accused=down(BACKUP) | {SINGLE},
+        may=moved(BACKUP),
+        labels=_labels("single-leg", SITE),
+        debt=True,
+        subject=BACKUP,
+    ),
     Scenario(
         name="both down",
         fault=_cut(LINK, BACKUP),
         accused=down(LINK, BACKUP),
+        may=moved(LINK, BACKUP),
         labels=_labels("unreachable", f"{SITE}-web"),
         subject=SITE,
     ),
     Scenario(
         name="silent blackhole, static routes keep feeding it",
         fault=lambda city: city.cables[LINK].blackhole(),
-        accused=down(LINK) | {WEB_DOWN},
+        accused=down(LINK) | {WEB_DOWN, SINGLE},
+        may=moved(LINK),
+        labels=_labels("single-leg", SITE),
+        debt=True,
         only="static",
     ),
     Scenario(
         name="silent blackhole, BFD leaves it",
         fault=lambda city: city.cables[LINK].blackhole(),
-        accused=down(LINK),
-        may=frozenset({WEB_DOWN}),
+        accused=down(LINK) | {SINGLE},
+        may=moved(LINK) | {WEB_DOWN},
+        labels=_labels("single-leg", SITE),
+        debt=True,
         only="ospf",
     ),
     *(
@@ -110,7 +147,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             fault=lambda city, percent=percent: city.cables[LINK].lose(percent, toward=SITE),  # type: ignore[misc]
             accused=frozenset({(LINK, "lab-loss")}) if percent == 40 else frozenset(),
             may=frozenset({(LINK, "lab-loss")} if percent == 20 else ())
-            | (frozenset({WEB_DOWN}) if percent >= 10 else frozenset()),
+            | (frozenset({WEB_DOWN, (LINK, "path-flows")}) if percent >= 10 else frozenset()),
         )
         for percent in (5, 10, 20, 40)
     ),
@@ -119,11 +156,19 @@ SCENARIOS: tuple[Scenario, ...] = (
         fault=lambda city: city.cables[LINK].delay(40),
         accused=frozenset({(LINK, "lab-delay")}),
     ),
-    Scenario(name="flapping every 20 s", fault=_flap, accused=down(LINK)),
+    Scenario(
+        name="flapping every 20 s",
+        fault=_flap,
+        accused=down(LINK) | {SINGLE},
+        may=moved(LINK),
+        debt=True,
+    ),
     Scenario(
         name="core1 dead",
         fault=lambda city: city.router("core1"),
-        accused=down("core1"),
+        # The lost legs are unreachable and not down: no debt, and no word of single legs.
+        accused=down("core1") | {FAILED_OVER},
+        may=_GATEWAY_MOVES,
         labels=_labels("unreachable", *_BEHIND_CORE1, "kupang-smart-city"),
     ),
     # Without a carrier nothing leaves the host: faults, not lost packets; nobody was observed.
@@ -142,17 +187,26 @@ SCENARIOS: tuple[Scenario, ...] = (
         accused=frozenset({("nama", "name-resolves")}),
         subject="dns",
     ),
+    # The way there is as it was, and nothing that is measured shows the way back.
     Scenario(name="asymmetric return", fault=lambda city: city.asymmetric(LINK)),
-    # Small packets pass: today's checks say nothing, and have nothing to say.
-    Scenario(name="MTU hole of 1300", fault=lambda city: city.cables[LINK].mtu_hole(1_300)),
+    Scenario(
+        name="MTU hole of 1300",
+        fault=lambda city: city.cables[LINK].mtu_hole(1_300),
+        accused=frozenset({(LINK, "path-mtu-hole")}),
+    ),
     Scenario(
         name="VRRP fails over (SIGTERM)",
         fault=lambda city: city.vrrp("core1", signal.SIGTERM),
+        accused=frozenset({FAILED_OVER}),
+        may=_GATEWAY_MOVES,
         subject="canary",
     ),
+    # A killed router speaks no more but keeps the address: two hosts answer for it, one speaks.
     Scenario(
         name="VRRP split brain (SIGKILL)",
         fault=lambda city: city.vrrp("core1", signal.SIGKILL),
+        accused=frozenset({FAILED_OVER, TWO_FACES}),
+        may=_GATEWAY_MOVES,
         subject="canary",
     ),
 )
@@ -171,6 +225,8 @@ class Row:
     """Seconds from the healing until nothing stood open."""
     truth: str
     """How long the scenario's subject was down or unsure until it was healed."""
+    debt: str
+    """Redundancy debt of the site since the fault: as the daemon counts it, and what was true."""
     wrong: tuple[str, ...]
 
     def text(self) -> str:
@@ -183,7 +239,7 @@ class Row:
         return (
             f"{self.scenario.name:<48} | {said or 'nobody'} | alert {told} | "
             f"all well {self.healed_s:.1f} s after healing | "
-            f"truth: {self.scenario.subject} {self.truth}"
+            f"truth: {self.scenario.subject} {self.truth} | debt {self.debt}"
             f"{' | WRONG: ' + '; '.join(self.wrong) if self.wrong else ''}"
         )
 
@@ -221,24 +277,63 @@ class Watch:
     def play(self, scenario: Scenario) -> Row:
         """Break, wait for what must be said (and for nothing more), heal, wait for quiet."""
         said, since_ns = Said(before=len(self.hook.received)), boot_ns()
+        before_ns = self.debt_ns(SITE)
         fault = threading.Thread(target=scenario.fault, args=(self.city,), name="fault")
         fault.start()  # some faults go on for a while, and are judged meanwhile
         self._await_said(scenario, said)
         fault.join()
-        self._await_commits(2 if scenario.accused else _QUIET_COMMITS, said)
+        quiet = 2 if scenario.accused else _QUIET_COMMITS
+        moving = scenario.debt and self.city.routing == "ospf"
+        self._await_commits(_SETTLED_COMMITS if moving else quiet, said)
         extra = set(said.opened) - scenario.accused - scenario.may
         healing, until_ns = time.monotonic(), boot_ns()
         self.city.heal()
+        if scenario.may:  # what moved moves back, and the next look tells of it
+            self._await_looks()
         self.agent.await_now("quiet", lambda now: not now["incidents"] and not now["labels"])
         self.await_available()
+        debt, invented = self._debt(scenario, since_ns, self.debt_ns(SITE) - before_ns)
         return Row(
             scenario=scenario,
             opened=said.opened,
             told_s=said.told_s,
             healed_s=time.monotonic() - healing,
             truth=_shown(self.spans(scenario.subject, since_ns, until_ns)),
-            wrong=tuple(f"{target} was accused by {rule}" for target, rule in sorted(extra)),
-        )
+            debt=debt,
+            wrong=(*(f"{target} was accused by {rule}" for target, rule in sorted(extra)),
+                   *invented),
+        )  # fmt: skip
+
+    def debt_ns(self, site: str) -> int:
+        """The redundancy debt of the month as `now` shows it."""
+        (found,) = (one for one in self.agent.now()["redundancy"] if one["site"] == site)
+        return round(found["month"]["debt_ms"] * 1e6)
+
+    def legs(self, site: str, since_ns: int = 0) -> list[list[Span]]:
+        """The truth of each leg of a site."""
+        return [self.spans(leg.name, since_ns) for leg in self.city.plan.sites[site].legs]
+
+    def invented_debt(self) -> list[str]:
+        """Offices of which more debt is told than there can have been since the watch began."""
+        found = []
+        for site in OFFICES:
+            told_ns, legs = self.debt_ns(site), self.legs(site)
+            most_ns = debts.true_debt(legs)[1] + debts.slack(legs, RULES)
+            if told_ns > most_ns:
+                found.append(
+                    f"{site}: debt of {told_ns / 1e9:.1f} s, at most {most_ns / 1e9:.1f} s"
+                )
+        return found
+
+    def _debt(self, scenario: Scenario, since_ns: int, told_ns: int) -> tuple[str, list[str]]:
+        legs = self.legs(SITE, since_ns)
+        least_ns, most_ns = debts.true_debt(legs)
+        slack_ns = debts.slack(legs, RULES)
+        shown = f"{told_ns / 1e9:.1f} s of {least_ns / 1e9:.1f} s"
+        if most_ns > least_ns:
+            shown += f" to {most_ns / 1e9:.1f} s"
+        wrong = told_ns > most_ns + slack_ns or (scenario.debt and told_ns < least_ns - slack_ns)
+        return shown, [f"the debt differs by more than {slack_ns / 1e9:.1f} s"] if wrong else []
 
     def _await_said(self, scenario: Scenario, said: Said) -> None:
         wanted = ", ".join(sorted(str(one) for one in scenario.accused | scenario.labels))
@@ -265,12 +360,25 @@ class Watch:
 
         self.agent.await_now("more entries", committed)
 
+    def _await_looks(self) -> None:
+        """Until everything was looked at once more, and what that opened stands open.
+
+        A router counts as Active with its second advertisement: a moment after it took over.
+        """
+        since = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        self.agent.await_now("a look", lambda now: all(s["last"] > since for s in now["series"]))
+        self.agent.await_seen(3)
+
     def await_available(self) -> None:
-        """Until every series is seen available."""
-        self.agent.await_now(
-            "all available",
-            lambda now: {s["state"] for s in now["series"]} == {"available"},
-        )
+        """Until every series is seen, and available where its check says anything of it."""
+
+        def well(series: dict[str, Any]) -> bool:
+            says = bool(KINDS[series["check"]].available)
+            return (
+                series["last"] and not series["fault"] and says <= (series["state"] == "available")
+            )
+
+        self.agent.await_now("all available", lambda now: all(map(well, now["series"])))
 
     def spans(self, subject: str, since_ns: int = 0, until_ns: int = 0) -> list[Span]:
         """The truth of a subject, by default since the watch began and until now."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.model import State
 from tests.lab.city.claims import Rules, accused_falsely, contradictions, untold
+from tests.lab.city.debts import slack, true_debt
 from tests.lab.city.eventlog import Event
 from tests.lab.city.plan import OFFICES, city
 from tests.lab.city.truth import Reach, Span, truth
@@ -175,3 +176,21 @@ def test_an_accusation_needs_an_outage() -> None:
     spans = _down(10, 30)
     assert list(accused_falsely(spans, [11 * S, 30 * S], RULES)) == []
     assert list(accused_falsely(spans, [60 * S], RULES)) == ["accused 30.00 s after it had come up"]
+
+
+def test_debt_is_time_with_one_leg_up_and_another_down() -> None:
+    """Both down is an outage and no debt; what nobody can be sure of is possible debt only."""
+    assert true_debt([_down(10, 30), _down(20, 40)]) == (20 * S, 20 * S)
+    assert true_debt([_down(10, 30), _down(10, 30)]) == (0, 0)
+    unsure = [Span(started_ns=0, ended_ns=100 * S, reach=Reach.UNSURE)]
+    assert true_debt([_down(10, 30), unsure]) == (0, 100 * S)
+
+
+@given(st.integers(1, 97), st.integers(1, 97))
+def test_debt_is_bounded_and_the_same_from_either_leg(one: int, two: int) -> None:
+    """The least is no more than the most, and it does not matter which leg is named first."""
+    legs = [_down(one, one + 2), _down(two, two + 1)]
+    least, most = true_debt(legs)
+    assert 0 <= least <= most <= 3 * S
+    assert true_debt(legs[::-1]) == (least, most)
+    assert slack(legs, RULES) == slack(legs[::-1], RULES) > 0
