@@ -29,7 +29,7 @@ def run(
     lang: LangOption = None,
     tick_ms: Annotated[
         int, typer.Option("--tick-ms", min=5, max=1_000, help="Length of the engine's tick.")
-    ] = 50,
+    ] = 40,
 ) -> None:
     """Run the agent in the foreground until SIGTERM.
 
@@ -69,10 +69,15 @@ def read_configuration(directory: Path) -> "Configuration":
     return load(directory, datetime.now(UTC).date())
 
 
+_SWITCH_S = 0.001
+"""How long the loop waits for the writer's thread to give up the interpreter: probes are due."""
+
+
 def serve(configuration: "Configuration", load: "Load", tick_ms: int) -> int:
     """Open the ledger and run a daemon on it; the exit code."""
     import gc
     import signal
+    import sys
 
     import uvloop
 
@@ -101,6 +106,7 @@ def serve(configuration: "Configuration", load: "Load", tick_ms: int) -> int:
         # The inventory stays for good: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(_SWITCH_S)
         return await daemon.run()
 
     return uvloop.run(main())

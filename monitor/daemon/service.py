@@ -69,7 +69,7 @@ class Start:
     clock: Clock
     load: Callable[[], Configuration]
     """Reads the configuration again; ConfigurationError keeps the one in force."""
-    tick_ms: int = 50
+    tick_ms: int = 40
 
 
 class Daemon:

@@ -31,7 +31,7 @@ from monitor.model import Family, Fault, FaultKind
 _LOG = logging.getLogger(__name__)
 _CALM_PER_S = 500
 """Below so many probes a second wake-ups cost more than probes: the tick may be longer."""
-_CALM_TICKS = 4
+_CALM_TICKS = 5
 _CALM_ROUND = 5
 """Ticks that fit into the shortest interval at least, so that no round is held up by another."""
 _LOST_ROUNDS = 3

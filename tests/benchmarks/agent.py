@@ -46,7 +46,10 @@ def cpu_of(pid: int) -> float:
 def configure(
     folder: Path, addresses: Sequence[str], *, interval: str, timeout: str = "500ms"
 ) -> Path:
-    """A configuration with one link to each address: one echo request each interval."""
+    """A configuration with one link to each address: one echo request each interval.
+
+    Each link has a site of its own, as the peers look at addresses alone: no site is redundant.
+    """
     root = folder / "sasando"
     for name in ("inventory", "trust", "secrets"):
         (root / name).mkdir(parents=True)
@@ -62,12 +65,13 @@ def configure(
         f"defaults:\n  icmp: {{interval: {interval}, count: 1, timeout: {timeout}}}\n"
         "packs: [availability, delay-and-loss]\n"
     )
+    sites = [f"  s{number}: {{name: Bench}}\n" for number in range(len(addresses))]
     links = [
-        f"  l{number}: {{site: s, role: primary, address: {address}}}\n"
+        f"  l{number}: {{site: s{number}, role: primary, address: {address}}}\n"
         for number, address in enumerate(addresses)
     ]
     (root / "inventory/links.yaml").write_text(
-        "sites:\n  s: {name: Bench}\nlinks:\n" + "".join(links)
+        "sites:\n" + "".join(sites) + "links:\n" + "".join(links)
     )
     return root
 
