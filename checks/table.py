@@ -16,10 +16,10 @@ from checks import (
     redundancy,
     tcp,
     throughput,
-    tls,
     vrrp,
 )
 from checks.base import CheckKind
+from checks.tls import check as tls
 
 KINDS: Mapping[str, CheckKind] = MappingProxyType(
     {

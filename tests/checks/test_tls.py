@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks import tls
-from checks.tls_chain import Names, described, read, roots_of, untrusted
-from checks.tls_evidence import TlsSettings
+from checks.tls import check as tls
+from checks.tls.chain import Names, described, read, roots_of, untrusted
+from checks.tls.evidence import TlsSettings
 from monitor.model import Family, FaultKind
 from tests.checks.harness import SHORT, facts, fault, net_of, observe, run, wall_us
 from tests.lab.certificates import Authority, Leaf, self_signed

@@ -11,8 +11,8 @@ from checks.address import ascii_host, families_of, literal_family
 from checks.attempt import Attempt, ConnectionProber
 from checks.base import CheckKind, Net, Prober, Settings
 from checks.failure import Failure
-from checks.tls_chain import CHAIN_BOUND, described, key_of, names_of, read, roots_of, untrusted
-from checks.tls_evidence import TlsEvidence, TlsSettings
+from checks.tls.chain import CHAIN_BOUND, described, key_of, names_of, read, roots_of, untrusted
+from checks.tls.evidence import TlsEvidence, TlsSettings
 from monitor.model import Family, Fault
 
 
