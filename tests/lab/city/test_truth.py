@@ -150,9 +150,13 @@ def test_covered_time_is_granted_and_no_more() -> None:
     spans, ok = _down(10, 30), State.AVAILABLE
     assert list(contradictions(spans, [_said(0, 11.5, ok), _said(29.5, 90, ok)], RULES)) == []
     (found,) = contradictions(spans, [_said(0, 13, ok)], RULES)
-    assert found == "stored as available for 1.00 s within 20.00 s in which it was down"
+    assert found == (
+        "stored as available for 1.00 s within 20.00 s in which it was down, from 12.00 s on"
+    )
     (found,) = contradictions(spans, [_said(40, 45, State.UNAVAILABLE)], RULES)
-    assert found == "stored as unavailable for 5.00 s within 70.00 s in which it was up"
+    assert found == (
+        "stored as unavailable for 5.00 s within 70.00 s in which it was up, from 40.00 s on"
+    )
 
 
 def test_only_long_outages_must_be_told() -> None:
