@@ -12,7 +12,7 @@ from tests.lab.city.claims import Rules, accused_falsely, contradictions, untold
 from tests.lab.city.debts import slack, true_debt
 from tests.lab.city.eventlog import Event
 from tests.lab.city.plan import OFFICES, city
-from tests.lab.city.truth import Reach, Span, truth
+from tests.lab.city.truth import Faults, Reach, Span, standing, truth
 
 PLAN = city()
 S = 1_000_000_000
@@ -96,6 +96,25 @@ def test_a_healed_cable_is_whole() -> None:
         event("heal", FO, None, 5),
     ]
     assert [at(events, leg, 9) for leg in (FO, G4)] == ["up", "down"]
+
+
+@pytest.mark.parametrize("first", ["router", "vrrp"])
+def test_a_router_that_boots_speaks_vrrp_again(first: str) -> None:
+    """Whatever ended the VRRP of a dead core, it holds the gateway again once it has power."""
+    faults = {
+        "router": event("router", "core1", True, 1),
+        "vrrp": event("vrrp", "core1", "SIGTERM", 2),
+    }
+    second = next(name for name in faults if name != first)
+    events = [
+        faults[first],
+        faults[second],
+        event("router", "core1", False, 30),
+        event("router", "core2", True, 50),
+    ]
+    assert standing(events[:3]) == Faults()
+    assert [at(events, "canary", s) for s in (20, 35, 49, 80)] == ["up", "unsure", "up", "up"]
+    assert [at(events, FO, s) for s in (20, 80)] == ["down", "up"]
 
 
 def test_nothing_is_called_so() -> None:

@@ -66,7 +66,7 @@ class Faults:
             case "heal":
                 self._heal(event.subject)
             case "router":
-                self._set(self.dead, event.subject, present=event.value)
+                self._power(event.subject, on=not event.value)
             case "server":
                 self._set(self.ended, event.subject, present=event.value)
             case "asymmetric":
@@ -79,6 +79,11 @@ class Faults:
     @staticmethod
     def _set(group: set, what: object, *, present: bool) -> None:  # type: ignore[type-arg]
         (group.add if present else group.discard)(what)
+
+    def _power(self, router: str, *, on: bool) -> None:
+        self._set(self.dead, router, present=not on)
+        if on:  # it boots, and its VRRP begins with it, whatever had ended it before
+            self.vrrp.pop(router, None)
 
     def _lose(self, place: tuple[str, str], percent: float) -> None:
         self.swallowed.discard(place)
@@ -108,6 +113,14 @@ class Faults:
     def chancy(self, cables: Iterable[str]) -> bool:
         """Whether any of them loses packets by chance."""
         return any(place[0] in cables for place in self.lossy)
+
+
+def standing(events: Iterable[Event]) -> Faults:
+    """What stands broken after these events, by their log; equal to `Faults()`: nothing does."""
+    faults = Faults()
+    for event in events:
+        faults.take(event)
+    return faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
