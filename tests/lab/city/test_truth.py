@@ -88,6 +88,13 @@ def test_a_moved_way_is_unsure_while_routing_moves_it() -> None:
     assert [at(events, WEB, s, dynamic=True) for s in (9, 15, 30)] == ["up", "unsure", "up"]
 
 
+def test_a_failover_alone_is_claimed_sooner() -> None:
+    """Where VRRP alone moves the gateway, what is behind it is claimed again after 5 s, not 12."""
+    events = [event("router", "core1", True, 10)]
+    assert [at(events, "dns", s) for s in (9, 14, 16)] == ["up", "unsure", "up"]
+    assert [at(events, "dns", s, dynamic=True) for s in (16, 23)] == ["unsure", "up"]
+
+
 def test_a_healed_cable_is_whole() -> None:
     """`heal` undoes loss, blackhole and cut of its own cable alone."""
     events = [
@@ -113,7 +120,7 @@ def test_a_router_that_boots_speaks_vrrp_again(first: str) -> None:
         event("router", "core2", True, 50),
     ]
     assert standing(events[:3]) == Faults()
-    assert [at(events, "canary", s) for s in (20, 35, 49, 80)] == ["up", "unsure", "up", "up"]
+    assert [at(events, "canary", s) for s in (20, 33, 49, 80)] == ["up", "unsure", "up", "up"]
     assert [at(events, FO, s) for s in (20, 80)] == ["down", "up"]
 
 

@@ -144,12 +144,15 @@ def truth(
     until_ns: int,
     dynamic: bool,
     settle_ns: int = 12_000_000_000,
+    failover_ns: int = 5_000_000_000,
 ) -> list[Span]:
     """The subject's spans from `since_ns` to `until_ns`, adjacent and each of another reach.
 
     `subject`: a leg's name, a site's (its server), `canary`, `dns` or `web`. `dynamic`: OSPF finds
-    another way; else the carrier alone counts. `settle_ns`: how long a moved way stays unsure
-    (OSPF originates a changed LSA at most every 5 s: RFC 2328, MinLSInterval).
+    another way; else the carrier alone counts. `settle_ns`: how long a way moved by OSPF stays
+    unsure (it originates a changed LSA at most every 5 s: RFC 2328, MinLSInterval).
+    `failover_ns`: the same where VRRP alone moves it (three advertisements and the skew are 0.7 s
+    here: RFC 9568, 6.1; then neighbours learn it, and a program takes a moment to start).
     """
     faults = Faults()
     way = way_of(plan, faults, subject, dynamic=dynamic)
@@ -166,7 +169,8 @@ def truth(
         routed = subject in plan.legs or subject in plan.sites
         announced = dynamic and routed and event.what in ("carrier", "router")
         slow = announced or (way is not None and (dynamic or gateways != _gateways(faults)))
-        held_ns = max(event.after_ns + settle_ns * slow, held_ns if way else 0)
+        longest_ns = settle_ns if dynamic else failover_ns
+        held_ns = max(event.after_ns + longest_ns * slow, held_ns if way else 0)
         marks = [mark for mark in marks if mark[0] < event.before_ns]
         marks += [(event.before_ns, Reach.UNSURE), (held_ns, _reach(faults, way))]
     return _spans(marks, since_ns, until_ns)
