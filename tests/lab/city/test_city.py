@@ -70,6 +70,7 @@ def test_a_healed_city_is_whole_by_its_own_log(city: City, first: str) -> None:
     faults.pop(first)()
     for fault in (*faults.values(), city.uplink, city.dns, cable.blackhole):
         fault()
+    city.service("dukcapil")
     cable.lose(40, toward="dukcapil")
     city.asymmetric("kesehatan-fo")
     broken = standing(city.log.events)
