@@ -7,9 +7,9 @@ applies:
 2. Within maintenance whose notice was recorded before it began: no part of the base.
 3. Within an approved exclusion: no part of the base; summed by cause.
 4. A series of the target is unavailable: unavailable.
-5. A series of the target is unobserved, or there is none: unobserved, by cause: the agent itself
-   saw nothing (agent), every way to the target was down (parent), a filter answered in its place
-   (blocked), else nobody looked (unseen).
+5. A series of the target is unobserved, or none exists yet or any more: unobserved, by cause: the
+   agent itself saw nothing (agent), every way to the target was down (parent), a filter answered
+   in its place (blocked), else nobody looked (unseen).
 6. Else available.
 
 The base is what is left of the window after 1 to 3. Availability is an interval: `worst` counts
@@ -81,8 +81,8 @@ class Excluded:
 class History:
     """What the ledger holds of a target's time; stretches may lie beyond the window.
 
-    Those of one series, or of one kind of label, may touch but not overlap; maintenance and
-    exclusions may overlap as they like.
+    The spans of one series may touch but not overlap; where it has none it says nothing (it was
+    not yet defined, or is withdrawn). Everything else may overlap as it likes.
     """
 
     series: Sequence[Spans] = ()
@@ -201,9 +201,10 @@ def _standing(
         return Standing.MAINTENANCE, ""
     if excluded is not None:
         return Standing.EXCLUDED, str(excluded)
-    if State.UNAVAILABLE in states:
+    told = [state for state in states if state is not None]
+    if State.UNAVAILABLE in told:
         return Standing.UNAVAILABLE, ""
-    if states and all(state is State.AVAILABLE for state in states):
+    if told and State.UNOBSERVED not in told:
         return Standing.AVAILABLE, ""
     if blind is not None:
         return Standing.UNOBSERVED, Unseen.AGENT

@@ -27,18 +27,14 @@ _MODES: Mapping[Rounding, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
-    """What a provider owes for unavailable time. Money has the unit of `fee`."""
+class Terms:
+    """How a contract turns unavailable time into money, whatever the fee."""
 
-    fee: Decimal
-    """For the period."""
-    target: Decimal
-    """The availability that was agreed, above 0 and at most 1."""
     formula: Formula = "downtime-over-target"
     only_below_target: bool = True
     """Nothing is owed while availability is at or above the target."""
     longer_than_us: int = 0
-    """Only outages longer than this count."""
+    """Only outages longer than this count; see `policies.outages.counted_us`."""
     cap: Decimal = Decimal(1)
     """The most that is owed, as a part of the fee."""
     step: Decimal = Decimal("0.01")
@@ -46,10 +42,8 @@ class Contract:
     rounding: Rounding = "half-up"
 
     def __post_init__(self) -> None:
-        if not 0 < self.target <= 1:
-            raise ValueError(f"a target of {self.target} is not above 0 and at most 1")
-        if self.fee < 0 or not self.cap >= 0 or self.step <= 0:
-            raise ValueError("fee and cap are not negative, and the step is above 0")
+        if self.cap < 0 or self.step <= 0 or self.longer_than_us < 0:
+            raise ValueError("cap and shortest outage are not negative, and the step is above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,24 +55,29 @@ class Restitution:
     capped: bool
 
 
-def restitution(contract: Contract, unavailable_us: int, base_us: int) -> Restitution | None:
-    """What is owed for so much unavailable time in a base; None where nothing was owed to begin.
+def restitution(
+    terms: Terms, fee: Decimal, target: Decimal, unavailable_us: int, base_us: int
+) -> Restitution | None:
+    """What is owed of a fee for so much unavailable time in a base; None where the base is empty.
 
-    ValueError when more was unavailable than there was.
+    `target`: the availability that was agreed, above 0 and at most 1. ValueError for another one,
+    for a negative fee, and when more was unavailable than there was.
     """
+    if not 0 < target <= 1 or fee < 0:
+        raise ValueError(f"a target of {target}, or a fee of {fee}, is none")
     if not base_us:
         return None
     if not 0 <= unavailable_us <= base_us:
         raise ValueError(f"{unavailable_us} µs unavailable in a base of {base_us} µs")
-    fee, target = Fraction(contract.fee), Fraction(contract.target)
+    whole, agreed = Fraction(fee), Fraction(target)
     missed = Fraction(unavailable_us, base_us)
-    owed = max(Fraction(0), _owed(contract.formula, fee, target, missed))
-    if contract.only_below_target and 1 - missed >= target:
+    owed = max(Fraction(0), _owed(terms.formula, whole, agreed, missed))
+    if terms.only_below_target and 1 - missed >= agreed:
         owed = Fraction(0)
-    most = fee * Fraction(contract.cap)
+    most = whole * Fraction(terms.cap)
     exact = min(owed, most)
     return Restitution(
-        amount=rounded(exact, contract.step, contract.rounding), exact=exact, capped=owed > most
+        amount=rounded(exact, terms.step, terms.rounding), exact=exact, capped=owed > most
     )
 
 

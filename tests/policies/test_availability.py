@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.derive import Changes, Fold
+from monitor.history import track_of
 from monitor.ledger.columns import Ints
 from monitor.model import State
 from policies.availability import (
@@ -34,6 +35,7 @@ from tests.store.building import START_US, anchored, batch, observation, opened,
 HISTORIES = int(os.environ.get("SASANDO_SLA_HISTORIES", "60"))
 SECOND = 1_000_000
 LONGEST_S = 2 * 86_400
+FOREVER_US = 1 << 60
 INTERVALS_S = (10, 60, 300)
 CAUSES = ("force-majeure", "power", "upstream")
 
@@ -141,16 +143,12 @@ def moments(cut: Sequence[int]) -> Moments:
 
 
 def spans_of(fold: Fold, changes: Changes, number: int) -> list[Span]:
-    """The closed intervals of a series, and the one that stands as far as it holds."""
-    spans = [
-        Span(started_us=row.started_us, ended_us=row.ended_us, state=State(row.state))
-        for row in changes.intervals
-        if row.series == number
-    ]
-    state, since, _ = fold.current(number)
-    if fold.until_us(number):
-        spans.append(Span(started_us=since, ended_us=fold.until_us(number), state=state))
-    return spans
+    """A series that is there from before its first observation on, for ever."""
+    rows = [row for row in changes.intervals if row.series == number]
+    spans = track_of(rows, fold, number, withdrawn=False, until_us=FOREVER_US)
+    first = spans[0].started_us if spans else FOREVER_US
+    unseen = State.UNOBSERVED
+    return [Span(started_us=0, ended_us=first, state=unseen), *spans]
 
 
 class EverySecond:
@@ -278,10 +276,7 @@ def standing_at(
         return any(a <= at < b for a, b in cover)
 
     causes = [x.cause for x in history.exclusions if x.started_us <= at < x.ended_us]
-    states = [
-        next((s.state for s in track if s.started_us <= at < s.ended_us), State.UNOBSERVED)
-        for track in history.series
-    ]
+    states = [s.state for track in history.series for s in track if s.started_us <= at < s.ended_us]
     if owed is not None and not holds(owed):
         return "outside", ""
     if holds(history.maintenance):

@@ -12,7 +12,7 @@ from monitor.model import State
 from policies.budget import BURN_ALARMS, DAY_US, HOUR_US, burn_rate, error_budget
 from policies.debt import Span
 from policies.loss_time import loss_spans
-from policies.restitution import Contract, Formula, Rounding, restitution, rounded
+from policies.restitution import Formula, Rounding, Terms, restitution, rounded
 
 MODES: dict[Rounding, str] = {
     "half-up": ROUND_HALF_UP,
@@ -32,43 +32,40 @@ MODES: dict[Rounding, str] = {
 )
 def test_the_worked_example_is_right_to_the_cent(formula: Formula, amount: str) -> None:
     """Rp10,000,000, 720 h, 8 h unavailable, 99.5 %: the three sums of the contract practice."""
-    contract = Contract(fee=Decimal(10_000_000), target=Decimal("0.995"), formula=formula)
-    owed = restitution(contract, 8 * HOUR_US, 720 * HOUR_US)
+    owed = restitution(
+        Terms(formula=formula), Decimal(10_000_000), Decimal("0.995"), 8 * HOUR_US, 720 * HOUR_US
+    )
     assert owed is not None
     assert owed.amount == Decimal(amount)
     assert not owed.capped
 
 
+def amount(terms: Terms, target: str, missed: int) -> Decimal:
+    """What is owed of 1,000 for so much of 100."""
+    owed = restitution(terms, Decimal(1_000), Decimal(target), missed, 100)
+    assert owed is not None
+    return owed.amount
+
+
 def test_nothing_is_owed_at_the_target_and_no_more_than_the_cap() -> None:
     """At the target exactly nothing is owed; below it the cap bounds what is."""
-    contract = Contract(fee=Decimal(1_000), target=Decimal("0.9"), formula="pro-rata")
-    assert restitution(contract, 10, 100) is not None
-    assert restitution(contract, 10, 100).amount == 0  # type: ignore[union-attr]
-    assert restitution(contract, 11, 100).amount == Decimal(110)  # type: ignore[union-attr]
-    always = Contract(
-        fee=Decimal(1_000), target=Decimal("0.9"), formula="pro-rata", only_below_target=False
-    )
-    assert restitution(always, 10, 100).amount == Decimal(100)  # type: ignore[union-attr]
-    capped = Contract(fee=Decimal(1_000), target=Decimal("0.5"), cap=Decimal("0.3"))
-    owed = restitution(capped, 90, 100)
-    assert owed is not None
-    assert (owed.amount, owed.capped) == (Decimal(300), True)
-    assert restitution(capped, 0, 0) is None
+    plain = Terms(formula="pro-rata")
+    assert (amount(plain, "0.9", 10), amount(plain, "0.9", 11)) == (0, 110)
+    assert amount(Terms(formula="pro-rata", only_below_target=False), "0.9", 10) == 100
+    capped = restitution(Terms(cap=Decimal("0.3")), Decimal(1_000), Decimal("0.5"), 90, 100)
+    assert capped is not None
+    assert (capped.amount, capped.capped) == (300, True)
+    assert restitution(plain, Decimal(1_000), Decimal("0.9"), 0, 0) is None
 
 
 def test_more_unavailable_time_than_there_was_is_refused() -> None:
-    """Such a figure is an error of the caller, not a larger debt."""
-    contract = Contract(fee=Decimal(1), target=Decimal(1))
-    for wrong in (-1, 101):
-        with pytest.raises(ValueError, match="unavailable"):
-            restitution(contract, wrong, 100)
-    for bad in (
-        {"target": Decimal(0)},
-        {"target": Decimal(2)},
-        {"target": Decimal(1), "step": Decimal(0)},
-    ):
-        with pytest.raises(ValueError, match=r"target|step"):
-            Contract(fee=Decimal(1), **bad)
+    """Such a figure is an error of the caller, not a larger debt; and so are impossible terms."""
+    for missed, target, fee in ((-1, 1, 1), (101, 1, 1), (1, 0, 1), (1, 2, 1), (1, 1, -1)):
+        with pytest.raises(ValueError, match=r"unavailable|is none"):
+            restitution(Terms(), Decimal(fee), Decimal(target), missed, 100)
+    for bad in ({"step": Decimal(0)}, {"cap": Decimal(-1)}):
+        with pytest.raises(ValueError, match="step"):
+            Terms(**bad)
 
 
 @given(
