@@ -75,7 +75,10 @@ class Declarations:
             case ExclusionProposed():
                 return self._kept((_exclusion(index, act),))
             case MaintenanceCut():
-                return self._kept(self._cut(act))
+                rows = self._kept(self._cut(act))
+                if not rows[0].counts:  # called off before it began: nothing is left to cut
+                    del self._open[act.maintenance]
+                return rows
             case ExclusionDecided():
                 rows = self._decided(act)
                 del self._open[act.exclusion]

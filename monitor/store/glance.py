@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from monitor.declared import DeclarationRow
 from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import EntryError, SeriesDefined
 from monitor.store import reader, schema
@@ -76,6 +77,18 @@ def spans_since(
     with reading(url) as connection:
         intervals = list(reader.intervals_since(connection, series, since_us))
         return intervals, list(reader.labels_since(connection, label, since_us))
+
+
+def incident_by_id(url: str, number: int) -> IncidentRow | None:
+    """One incident; StoreError where the database cannot be read."""
+    with reading(url) as connection:
+        return reader.incident(connection, number)
+
+
+def declared_within(url: str, since_us: int, until_us: int) -> list[DeclarationRow]:
+    """Declarations about time in a window; StoreError where the database cannot be read."""
+    with reading(url) as connection:
+        return reader.declarations(connection, since_us=since_us, until_us=until_us)
 
 
 def newest_checkpoint(url: str) -> bytes | None:

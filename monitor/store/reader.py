@@ -101,6 +101,12 @@ def incidents(
     return [incident_of(dict(row)) for row in connection.execute(query).mappings()]
 
 
+def incident(connection: Connection, number: int) -> IncidentRow | None:
+    """The incident of this id."""
+    row = connection.execute(select(schema.incident).where(schema.incident.c.id == number)).first()
+    return None if row is None else incident_of(dict(row._mapping))
+
+
 def intervals_since(
     connection: Connection, series: Sequence[int], since_us: int
 ) -> Iterator[IntervalRow]:
