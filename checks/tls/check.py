@@ -12,7 +12,8 @@ from checks.attempt import Attempt, ConnectionProber
 from checks.base import CheckKind, Net, Prober, Settings
 from checks.failure import Failure
 from checks.tls.chain import CHAIN_BOUND, described, key_of, names_of, read, roots_of, untrusted
-from checks.tls.evidence import TlsEvidence, TlsSettings
+from checks.tls.evidence import TlsEvidence
+from checks.tls.settings import TlsSettings, in_full, needing
 from monitor.model import Family, Fault
 
 
@@ -97,17 +98,14 @@ class TlsAttempt(Attempt):
         }
 
     def _evidence(self, outcome: str, reason: str, **shown: Any) -> TlsEvidence:
-        return TlsEvidence(
-            **{
-                **dict.fromkeys((*TlsEvidence.measures(), *TlsEvidence.postures())),
-                **self.spent,
-                **shown,
-                "observed_at_us": self.desk.net.wall_us(),
-                "outcome": outcome,
-                "reason": reason or None,
-                "server_address": self.address or None,
-                "server_name": self.settings.asked_name,
-            }
+        return TlsEvidence.of(
+            **self.spent,
+            **shown,
+            observed_at_us=self.desk.net.wall_us(),
+            outcome=outcome,
+            reason=reason or None,
+            server_address=self.address or None,
+            server_name=self.settings.asked_name,
         )
 
 
@@ -153,4 +151,6 @@ KIND = CheckKind(
     available='evidence.outcome == "ok"',
     from_url=from_url,
     families=families,
+    needing=needing,
+    full=in_full,
 )

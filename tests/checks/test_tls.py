@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checks.tls import check as tls
 from checks.tls.chain import Names, described, read, roots_of, untrusted
-from checks.tls.evidence import TlsSettings
+from checks.tls.settings import TlsSettings
 from monitor.model import Family, FaultKind
 from tests.checks.harness import SHORT, facts, fault, net_of, observe, run, wall_us
 from tests.lab.certificates import Authority, Leaf, self_signed

@@ -1,0 +1,65 @@
+"""Settings of the tls check: which server, how much is asked, and how politely."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, replace
+from typing import Literal
+
+from checks.address import ascii_host, checked_port
+from checks.base import Duration, Settings, derived, option
+
+AT_ONCE_MOST = 32
+PER_MINUTE_LEAST = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings(Settings):
+    """Which server to look at, and how closely."""
+
+    interval: Duration = option(3_600_000_000, "Time between observations.")  # noqa: RUF009
+    timeout: Duration = option(10_000_000, "Time for a verdict, all its connections together.")  # noqa: RUF009
+    full_timeout: Duration = option(30_000_000, "The same for a full survey.")  # noqa: RUF009
+    host: str = option(MISSING, "Name or address to connect to.")
+    port: int = option(443, "Port, 1 to 65535; TLS starts at once, there is no STARTTLS yet.")
+    server_name: str = option("", "Name to ask for and to check (SNI); empty: the host.")
+    mode: Literal["verdict", "full"] = option(
+        "verdict",
+        "verdict asks what the rules need, and everything when something changed; full always.",
+    )
+    addresses: Literal["first", "all"] = option(
+        "first", "Look at the first address of a name, or compare all of them (8 at most)."
+    )
+    at_once: int = option(6, "Connections to one address at once, at most.")
+    per_minute: int = option(600, "Connections to one address in a minute, at most.")
+    profiles: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata={"doc": "Your own lists of allowed cipher suites (IANA names), by name."},
+    )
+    needs: frozenset[str] | None = derived(None)
+    """Facts that the rules of this series speak of; None: nobody said, so the usual ones."""
+
+    def __post_init__(self) -> None:
+        ascii_host(self.host)
+        checked_port(self.port)
+        if self.server_name:
+            ascii_host(self.server_name)
+        if not 1 <= self.at_once <= AT_ONCE_MOST:
+            raise ValueError(f"at_once is not between 1 and {AT_ONCE_MOST}")
+        if self.per_minute < PER_MINUTE_LEAST:
+            raise ValueError(f"per_minute is below {PER_MINUTE_LEAST}")
+
+    @property
+    def asked_name(self) -> str:
+        """The name the certificate must be for, as it goes on the wire."""
+        return ascii_host(self.server_name or self.host).partition("%")[0].rstrip(".")
+
+
+def needing(settings: Settings, mentioned: frozenset[str]) -> Settings:
+    """The settings of a series whose rules speak of these facts."""
+    assert isinstance(settings, TlsSettings)
+    return replace(settings, needs=mentioned)
+
+
+def in_full(settings: Settings) -> Settings:
+    """The settings with everything to be found out."""
+    assert isinstance(settings, TlsSettings)
+    return replace(settings, mode="full")
