@@ -11,8 +11,10 @@ from checks.address import ascii_host, families_of, literal_family
 from checks.attempt import Attempt, ConnectionProber
 from checks.base import CheckKind, Net, Prober, Settings
 from checks.failure import Failure
-from checks.tls.chain import CHAIN_BOUND, described, key_of, names_of, read, roots_of, untrusted
+from checks.tls.chain import certificate_facts
 from checks.tls.evidence import TlsEvidence
+from checks.tls.path import CHAIN_BOUND
+from checks.tls.roots import roots_of
 from checks.tls.settings import TlsSettings, in_full, needing
 from monitor.model import Family, Fault
 
@@ -67,35 +69,27 @@ class TlsAttempt(Attempt):
         self.mark = now_ns
 
     def _shown(self, session: ssl.SSLSocket) -> dict[str, Any]:
-        chain = sent_chain(session)
         cipher = session.cipher()
         return {
             "protocol": session.version(),
             "cipher": None if cipher is None else cipher[0],
-            "chain": tuple(described(encoded) for encoded in chain),
-            **self._judged(chain),
+            **self._certificates(sent_chain(session)),
         }
 
-    def _judged(self, chain: tuple[bytes, ...]) -> dict[str, Any]:
-        """What the leaf says, and whether it is believed now."""
-        leaf = read(chain[0]) if chain else None
-        if leaf is None:
-            return {}
-        names = names_of(leaf)
-        key_type, key_bits = key_of(leaf)
-        roots = roots_of(trust.bundles(self.desk.net.ca_file))
-        now = datetime.fromtimestamp(self.desk.net.wall_us() // 1_000_000, UTC)
-        why = None if roots is None else untrusted(chain, roots, now)
-        return {
-            "trusted": None if why is None else not why,
-            "trust_error": why or None,
-            "hostname_matches": names.match(self.settings.asked_name),
-            "not_before_s": int(leaf.not_valid_before_utc.timestamp()),
-            "not_after_s": int(leaf.not_valid_after_utc.timestamp()),
-            "names": names.shown(),
-            "key_type": key_type,
-            "key_bits": key_bits,
-        }
+    def _certificates(self, chain: tuple[bytes, ...]) -> dict[str, Any]:
+        """What they say, and whether they are believed now. Python's ssl hides what is stapled."""
+        own = self.desk.net.ca_file
+        system = trust.system_bundle()
+        return certificate_facts(
+            chain,
+            name=self.settings.asked_name,
+            roots=roots_of((system,)) if system else None,
+            own_roots=roots_of((own,)) if own else None,
+            now=datetime.fromtimestamp(self.desk.net.wall_us() // 1_000_000, UTC),
+            ocsp=None,
+            scts_by_handshake=None,
+            staple_asked=False,
+        )
 
     def _evidence(self, outcome: str, reason: str, **shown: Any) -> TlsEvidence:
         return TlsEvidence.of(

@@ -76,6 +76,8 @@ class TlsEvidence(Evidence):
     connect_us: int | None = measure("us")
     handshake_us: int | None = measure("us")
     connections: int | None = measure("connections")
+    ocsp_next_update_s: int | None = measure("UTC s")
+    """No posture: a responder renews it every few hours, and nothing has changed then."""
     outcome: str = posture()
     reason: str | None = posture()
     mode: str | None = posture()
@@ -105,7 +107,6 @@ class TlsEvidence(Evidence):
     key_bits: int | None = posture()
     ocsp: str | None = posture()
     ocsp_expected: bool | None = posture()
-    ocsp_next_update_s: int | None = posture()
     must_staple: bool | None = posture()
     sct_count: int | None = posture()
     alpn: tuple[str, ...] | None = posture()

@@ -12,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.tls import check as tls
-from checks.tls.chain import Names, described, read, roots_of, untrusted
+from checks.tls.certificate import read
+from checks.tls.names import Names
+from checks.tls.path import untrusted
+from checks.tls.roots import roots_of
 from checks.tls.settings import TlsSettings
+from checks.tls.wording import described
 from monitor.model import Family, FaultKind
 from tests.checks.harness import SHORT, facts, fault, net_of, observe, run, wall_us
 from tests.lab.certificates import Authority, Leaf, self_signed
