@@ -302,14 +302,19 @@ def groups_of(asked: Version) -> tuple[int, ...]:
 
 
 def groups(found: Findings, wishes: Wishes, asked: Version, companion: int | None) -> Line:
-    """Every accepted group, in the order in which the server chooses."""
+    """Every accepted group, in the order in which the server chooses.
+
+    What TLS 1.3 was seen to accept is not asked once more in TLS 1.2.
+    """
     known = found.groups.setdefault(asked, [])
+    others = () if asked is Version.TLS13 else tuple(found.groups.get(Version.TLS13, ()))
     while found.versions.get(asked):
-        left = [code for code in groups_of(asked) if code not in known]
-        question = _offer_groups(wishes, asked, left, companion if companion in known else None)
+        left = [code for code in groups_of(asked) if code not in known and code not in others]
+        beside = companion if companion in known or companion in others else None
+        question = _offer_groups(wishes, asked, left, beside)
         answer = yield from ask(found, question)
         group = getattr(answer, "group", None)
-        if isinstance(answer, Refused) or (group is not None and group in known):
+        if isinstance(answer, Refused) or (group is not None and group not in left):
             found.groups_complete.add(asked)
             return
         if not isinstance(answer, Accepted | Retry):

@@ -195,7 +195,8 @@ class Survey:
                 yield _line(fact, whole, lines.other_name, found, wishes, fact, name)
         ask = lines.groups if "groups" in facts else lines.groups_outside
         if not facts.isdisjoint({"groups", "groups_outside"}):
-            for version, after in ((Version.TLS13, both[1:]), (Version.TLS12, whole)):
+            later = [*whole, f"{Version.TLS13.word} groups"]
+            for version, after in ((Version.TLS13, both[1:]), (Version.TLS12, later)):
                 yield _Waiting(
                     f"{version.word} groups",
                     frozenset(after),
