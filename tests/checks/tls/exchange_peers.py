@@ -153,3 +153,18 @@ def _extension(code: int, body: bytes) -> bytes:
 
 def _vector(size: int, body: bytes) -> bytes:
     return len(body).to_bytes(size, "big") + body
+
+
+def places_of(flight: bytes) -> list[int]:
+    """The places of the bytes of a flight that mean something.
+
+    Left out: the version in a record's header, which nobody reads (RFC 8446, 5.1), and the
+    change_cipher_spec.
+    """
+    places, at = [], 0
+    while at < len(flight):
+        end = at + 5 + int.from_bytes(flight[at + 3 : at + 5], "big")
+        if flight[at] != 20:
+            places += [at, *range(at + 3, end)]
+        at = end
+    return places
