@@ -53,7 +53,14 @@ def nss_server(directory: Path, versions: str, suites: str) -> Iterator[int]:
         ["certutil", "-N", "-d", ".", "--empty-password"],
         ["pk12util", "-i", "web.p12", "-d", ".", "-W", "x", "-K", ""],
     ):  # fmt: skip
-        subprocess.run(command, cwd=directory, check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            command,
+            cwd=directory,
+            check=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
