@@ -63,8 +63,9 @@ def test_every_suite_that_openssl_has_is_spoken(place: Path) -> None:
 
 
 def test_a_server_that_wants_another_group_gets_it(place: Path) -> None:
-    """A HelloRetryRequest is followed for each curve; without a common group it is a refusal."""
-    for name, group in (("P-256", 23), ("P-384", 24), ("P-521", 25), ("X448", 30)):
+    """A HelloRetryRequest is followed for each curve or field; with none in common: refused."""
+    curves = (("P-256", 23), ("P-384", 24), ("P-521", 25), ("X448", 30))
+    for name, group in (*curves, ("ffdhe2048", 0x100), ("ffdhe3072", 0x101), ("ffdhe4096", 0x102)):
         with openssl_server(place, "-tls1_3", "-groups", name) as port:
             found = shown(shake(port, Exchange13(NAME)))
             assert (found.group, found.retried) == (group, True)
