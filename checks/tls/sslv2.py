@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from checks.tls.records import MalformedError
 from checks.tls.registry import SSL2_SUITES
 
 _CLIENT_HELLO = 1
 _SERVER_HELLO = 4
 _ERROR = 0
+
+NO_CIPHER = 1
+"""The error of a server that has no kind of cipher in common."""
 
 
 def sslv2_hello(challenge: bytes) -> bytes:
@@ -29,10 +33,10 @@ class Hello2:
     connection: bytes
 
 
-def read(stream: bytes) -> Hello2 | int | None:
-    """The first message of a server, or the code of its error (1: no cipher in common).
+def read(stream: bytes | bytearray) -> Hello2 | int | None:
+    """The first message of a server, or the code of its error.
 
-    None while it is not whole; ValueError says what is wrong with it. A record of SSL 2.0 has
+    None while it is not whole; MalformedError says what is wrong with it. A record of SSL 2.0 has
     at most 32767 bytes, so this is bounded by its form.
     """
     if len(stream) < 3:
@@ -43,25 +47,25 @@ def read(stream: bytes) -> Hello2 | int | None:
     else:
         start, length, padding = 3, (stream[0] & 0x3F) << 8 | stream[1], stream[2]
     if length <= padding:
-        raise ValueError("record length")
+        raise MalformedError("record length")
     if len(stream) > start and stream[start] not in (_SERVER_HELLO, _ERROR):
-        raise ValueError("no server hello")
+        raise MalformedError("no server hello")
     if len(stream) < start + length:
         return None
-    body = stream[start : start + length - padding]
+    body = bytes(stream[start : start + length - padding])
     if body[0] == _ERROR:
         if len(body) != 3:
-            raise ValueError("error message")
+            raise MalformedError("error message")
         return int.from_bytes(body[1:3], "big")
     return _server_hello(body)
 
 
 def _server_hello(body: bytes) -> Hello2:
     if len(body) < 11 or body[3:5] != b"\x00\x02":
-        raise ValueError("server hello")
+        raise MalformedError("server hello")
     certificate, kinds, connection = (int.from_bytes(body[at : at + 2], "big") for at in (5, 7, 9))
     if 11 + certificate + kinds + connection != len(body) or kinds % 3:
-        raise ValueError("server hello length")
+        raise MalformedError("server hello")
     second = 11 + certificate
     listed = body[second : second + kinds]
     codes = (int.from_bytes(listed[at : at + 3], "big") for at in range(0, kinds, 3))
