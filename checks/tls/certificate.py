@@ -20,7 +20,8 @@ from checks.tls.memory import Memory
 UNREADABLE = (
     ValueError,
     TypeError,
-    OverflowError,
+    ArithmeticError,
+    LookupError,  # the library has no name for what the certificate says
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.ExtensionNotFound,

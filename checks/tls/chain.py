@@ -52,7 +52,8 @@ def certificate_facts(
 
     `chain`: DER, leaf first, as sent. `name`: what the certificate must be for. `roots` are
     the system's, `own_roots` the operator's; both None: nothing is said of trust. `ocsp`: the
-    stapled response, None where there was none; `staple_asked` False: it was not asked for.
+    stapled response, None where there was none (absent, where one was to be expected);
+    `staple_asked` False: it was not asked for.
     `scts_by_handshake`: timestamps in the TLS extension, None where that was not seen. A key
     is missing where nothing can be said. Empty for an empty chain.
     """
@@ -166,11 +167,10 @@ class _Work:
         *,
         staple_asked: bool,
     ) -> dict[str, Any]:
-        facts: dict[str, Any] = {
-            "ocsp_expected": must_staple(leaf)
-            or points_to(leaf, AuthorityInformationAccessOID.OCSP)
-        }
-        judged = Stapled(word="absent" if staple_asked else None)
+        responder = points_to(leaf, AuthorityInformationAccessOID.OCSP)
+        expected = responder or must_staple(leaf)
+        facts: dict[str, Any] = {"ocsp_expected": expected}
+        judged = Stapled(word="absent" if staple_asked and expected else None)
         if ocsp is not None:
             judged = stapled(ocsp, leaf, next(self._issuers(leaf), None), self.now)
             self.turns.extend(judged.turns)

@@ -7,7 +7,7 @@ assert whatever has to hold of its result.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.checks.tls import fuzz_exchange, fuzz_wire
+from tests.checks.tls import fuzz_certificates, fuzz_exchange, fuzz_wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +27,5 @@ PARSERS = (
         Parser(f"tls {name}", run, samples, (fuzz_wire.MalformedError,))
         for name, run, samples in (*fuzz_wire.PARTS, *fuzz_exchange.PARTS)
     ),
+    *(Parser(f"certificate {n}", run, many) for n, run, many in fuzz_certificates.CERTIFICATES),
 )

@@ -19,13 +19,14 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 @cache
 def new_key(kind: str = "ec", number: int = 0) -> Any:
-    """A key; RSA ones are costly and made once for each number."""
-    del number
+    """A key, the same one for the same kind and number; RSA ones are other ones in each run."""
     if kind == "ed25519":
-        return ed25519.Ed25519PrivateKey.generate()
+        return ed25519.Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
     if kind.startswith("rsa"):
         return rsa.generate_private_key(65537, int(kind.removeprefix("rsa") or 2048))
-    return ec.generate_private_key(ec.SECP192R1() if kind == "ec192" else ec.SECP256R1())
+    return ec.derive_private_key(
+        10_007 + number, ec.SECP192R1() if kind == "ec192" else ec.SECP256R1()
+    )
 
 
 def name(text: str) -> x509.Name:
@@ -100,10 +101,10 @@ _CA: Extensions = (
 )
 
 
-def root(subject: str = "Test Root", *, key: Any = None, days: float = 3_650) -> Party:
+def root(subject: str = "Test Root", *, key: Any = None, days: float = 3_650, **wish: Any) -> Party:
     """An authority that nobody else vouches for."""
     own = key or new_key("ec", 2)
-    return _issued(None, subject, own, days=days, extensions=_CA)
+    return _issued(None, subject, own, days=days, extensions=_CA, **wish)
 
 
 def _issued(
@@ -116,6 +117,7 @@ def _issued(
     since: datetime = NOW - timedelta(days=1),
     until: datetime | None = None,
     algorithm: Any = None,
+    serial: int | None = None,
 ) -> Party:
     signer = key if issuer is None else issuer.key
     builder = (
@@ -123,7 +125,7 @@ def _issued(
         .subject_name(name(subject))
         .issuer_name(name(subject) if issuer is None else issuer.certificate.subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial or x509.random_serial_number())
         .not_valid_before(since)
         .not_valid_after(until or NOW + timedelta(days=days))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
@@ -131,9 +133,12 @@ def _issued(
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     fixed = isinstance(signer, ed25519.Ed25519PrivateKey)
-    return Party(
-        certificate=builder.sign(signer, None if fixed else algorithm or hashes.SHA256()), key=key
+    made = builder.sign(
+        signer,
+        None if fixed else algorithm or hashes.SHA256(),
+        ecdsa_deterministic=True if isinstance(signer, ec.EllipticCurvePrivateKey) else None,
     )
+    return Party(certificate=made, key=key)
 
 
 def sct_list(count: int) -> bytes:
