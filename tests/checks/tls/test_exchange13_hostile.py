@@ -47,7 +47,8 @@ def verify(server: Scripted, scheme: int = 0x0403, key: bytes = LEAF.key) -> byt
     private = serialization.load_pem_private_key(key, None)
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     content = b" " * 64 + b"TLS 1.3, server CertificateVerify\x00" + server.digest()
-    signature = private.sign(content, ec.ECDSA(hashes.SHA256()))
+    made = {0x0503: hashes.SHA384(), 0x0203: hashes.SHA1()}
+    signature = private.sign(content, ec.ECDSA(made.get(scheme, hashes.SHA256())))
     return handshake(15, scheme.to_bytes(2, "big") + len(signature).to_bytes(2, "big") + signature)
 
 
@@ -129,6 +130,14 @@ def test_messages_come_in_their_order() -> None:
             exchange.feed(server.says(messages[name](server)))
         assert isinstance(exchange.result, Inconclusive)
         assert exchange.result.why.startswith("malformed: message")
+
+
+def test_a_change_of_cipher_is_one_byte_without_meaning() -> None:
+    """What is passed over has to be what old middleboxes want to see (RFC 8446, 5)."""
+    for content in (b"\x02", b"\x01\x01", b""):
+        exchange, _ = started()
+        exchange.feed(b"\x14\x03\x03\x00" + bytes([len(content)]) + content)
+        assert exchange.result == Inconclusive("malformed: change cipher spec")
 
 
 def test_nothing_is_glued_to_a_message_before_new_keys() -> None:
