@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from checks.tls.chain import read
+from checks.tls.certificate import read
 from checks.tls.records import MalformedError
 
 Hash = hashes.HashAlgorithm
