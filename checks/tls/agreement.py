@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
 
-from checks.tls.records import MalformedError
+from checks.tls.records import MalformedError, TooMuchError
 
 X25519 = 29
 X448 = 30
@@ -31,8 +31,10 @@ _LATTICES = {0x0201: 768, 0x0202: 1024}
 _CIPHERTEXTS = {768: 1_088, 1024: 1_568}
 
 CLASSICAL = (X25519, 23, 24, 25, X448)
-_PRIME_BOUND = 8_192
-_EXPONENT_BITS = 256
+# Group: bits, and the number that makes its prime one (RFC 7919, A). Longer ones take our time.
+_FIELDS = {0x0100: (2_048, 560_316), 0x0101: (3_072, 2_625_351), 0x0102: (4_096, 5_736_041)}
+_PRIME_BOUND = 4_096
+_EXPONENT_BITS = 128
 
 
 class Agreement(NamedTuple):
@@ -48,6 +50,9 @@ def agree(group: int) -> Agreement:
         return _hybrid(*_HYBRIDS[group])
     if group in _LATTICES:
         return _lattice(_LATTICES[group])
+    if group in _FIELDS:
+        bits, number = _FIELDS[group]
+        return _field(_named_prime(bits, number), 2)
     return _montgomery(group) if group in _MONTGOMERY else _curve(group)
 
 
@@ -57,7 +62,7 @@ def groups() -> tuple[int, ...]:
     mlkem = tuple(size for size in _CIPHERTEXTS if _has(size))
     hybrids = tuple(group for group, (_, size, _) in _HYBRIDS.items() if size in mlkem)
     lattices = tuple(group for group, size in _LATTICES.items() if size in mlkem)
-    return (*hybrids[:1], *CLASSICAL, *hybrids[1:], *lattices)
+    return (*hybrids[:1], *CLASSICAL, *_FIELDS, *hybrids[1:], *lattices)
 
 
 def _has(size: int) -> bool:
@@ -131,11 +136,23 @@ def _hybrid(curve: int, size: int, lattice_first: bool) -> Agreement:
 def finite_field(prime: bytes, generator: bytes) -> Agreement:
     """A key for the server's own group (RFC 5246, 7.4.3; 8.1.2: without zeros in front).
 
-    An exponent of 256 bits is enough for a secret of our own that protects nothing.
+    TooMuchError where it would take tens of ms of our time, which a stranger must not cost us.
     """
     modulus, base = (int.from_bytes(item, "big") for item in (prime, generator))
-    if not (0 < modulus.bit_length() <= _PRIME_BOUND and modulus % 2 and 1 < base < modulus - 1):
+    if modulus.bit_length() > _PRIME_BOUND:
+        raise TooMuchError("diffie-hellman")
+    if not (modulus % 2 and 1 < base < modulus - 1):
         raise MalformedError("diffie-hellman")
+    made = _field(modulus, base)
+    return Agreement(made.public, lambda peer: made.shared(peer).lstrip(b"\x00"))
+
+
+def _field(modulus: int, base: int) -> Agreement:
+    """As long as the prime (RFC 8446, 4.2.8.1, 7.4.1).
+
+    A short exponent is enough for a secret that protects nothing of ours, and costs ms, not
+    tens of them.
+    """
     exponent = int.from_bytes(os.urandom(_EXPONENT_BITS // 8), "big") | 1 << _EXPONENT_BITS - 1
     size = (modulus.bit_length() + 7) // 8
 
@@ -143,6 +160,19 @@ def finite_field(prime: bytes, generator: bytes) -> Agreement:
         public = int.from_bytes(peer, "big")
         if not 1 < public < modulus - 1:
             raise MalformedError("diffie-hellman")
-        return pow(public, exponent, modulus).to_bytes(size, "big").lstrip(b"\x00")
+        return pow(public, exponent, modulus).to_bytes(size, "big")
 
     return Agreement(pow(base, exponent, modulus).to_bytes(size, "big"), shared)
+
+
+@cache
+def _named_prime(bits: int, number: int) -> int:
+    """2^b - 2^(b-64) + (floor(2^(b-130) e) + X) 2^64 - 1 (RFC 7919, A)."""
+    guard = 64  # each of some hundred terms is cut off by less than one
+    term = total = 1 << bits - 130 + guard
+    count = 0
+    while term:
+        count += 1
+        term //= count
+        total += term
+    return (1 << bits) - (1 << bits - 64) + (((total >> guard) + number) << 64) - 1

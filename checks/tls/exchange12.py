@@ -9,12 +9,9 @@ import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
-
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from checks.tls import parsing, scts
-from checks.tls.agreement import CLASSICAL, Agreement, agree, finite_field
+from checks.tls.agreement import CLASSICAL
 from checks.tls.dialogue import (
     CERTIFICATE_REFUSALS,
     CLOSE_NOTIFY,
@@ -24,11 +21,17 @@ from checks.tls.dialogue import (
     handshake,
 )
 from checks.tls.hello import ALPN, MASTER_SECRET, RENEGOTIATION, TIMESTAMPS, ClientHello
+from checks.tls.keyexchange12 import (
+    ServerKey,
+    client_key,
+    encrypted_key,
+    server_key,
+    suites_12,
+)
 from checks.tls.outcomes import REFUSALS, Accepted, Inconclusive, Refused
-from checks.tls.parsing import Cursor
 from checks.tls.prf12 import MASTER_LENGTH, OLD, prf, transcript_hash, verify_value
 from checks.tls.protection import Protection
-from checks.tls.protection12 import can, protections, sizes
+from checks.tls.protection12 import protections, sizes
 from checks.tls.records import (
     ALERT,
     APPLICATION,
@@ -36,7 +39,7 @@ from checks.tls.records import (
     MESSAGES_BOUND,
     MalformedError,
 )
-from checks.tls.registry import SUITES, Suite, Version, suites_for
+from checks.tls.registry import SUITES, Suite, Version
 from checks.tls.serverhello import judged
 from checks.tls.signatures import key_of, verified12
 
@@ -50,27 +53,10 @@ _CLIENT_KEY_EXCHANGE = 16
 _FINISHED = 20
 _STATUS = 22
 
-_EXCHANGES = ("ECDHE", "DHE", "RSA")
-_AUTHENTICATIONS = ("RSA", "ECDSA", "DSS")
-_NAMED_CURVE = 3
-
 # What a server says that will not begin again: the warning that is made for it, or a fatal alert.
 _UNEXPECTED_MESSAGE = 10
 _ACCESS_DENIED = 49
 _NO_AGAIN = (NO_RENEGOTIATION, _UNEXPECTED_MESSAGE, _ACCESS_DENIED, *REFUSALS)
-
-
-@cache
-def suites_12(version: Version) -> tuple[int, ...]:
-    """The suites with which a handshake can be completed here, the likely ones first."""
-    return tuple(code for code in suites_for(version) if _usable(SUITES[code]))
-
-
-def _usable(suite: Suite) -> bool:
-    known = suite.exchange in _EXCHANGES and suite.authentication in _AUTHENTICATIONS
-    # Drafts under numbers of their own count nonces, or derive keys, in ways of their own.
-    draft = suite.name.endswith("_OLD") or suite.name.startswith("SSL_")
-    return known and not draft and not suite.export and can(suite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +94,7 @@ class _Seen:
     chain: tuple[bytes, ...] = ()
     ocsp: bytes | None = None
     scts: int | None = None
-    group: int | None = None
-    dh_bits: int | None = None
+    key: ServerKey | None = None
     asked: bool = False
     verified: bool = False
     finished: bool = False
@@ -146,8 +131,6 @@ class Exchange12(Dialogue[Shown12]):
         self._seen = _Seen()
         self._expected: dict[int, Step] = {_SERVER_HELLO: self._server_hello}
         self._answer: Accepted | None = None
-        self._agreement: tuple[Agreement, bytes] | None = None
-        """Our key and the server's public one."""
         self._master = b""
         self._server_protection: Protection | None = None
         self._client_verify = b""
@@ -217,35 +200,20 @@ class Exchange12(Dialogue[Shown12]):
         self._expected = self._after_certificate()
 
     def _key_exchange(self, whole: bytes) -> None:
-        body = whole[4:]
-        told = parsing.server_key_exchange(body, self._suite.exchange)
-        self._seen.group, self._seen.dh_bits = told.group, told.dh_bits
-        cursor = Cursor(body, "server key exchange")
-        curve = self._suite.exchange == "ECDHE"
-        self._agreement = self._curve(cursor) if curve else _field(cursor)
-        parameters = body[: cursor.at]
-        modern = self._hello.version is Version.TLS12
-        scheme = cursor.number(2) if modern else None
-        signature = cursor.vector(2)
-        cursor.end()
-        if scheme is not None and scheme not in self._hello.signatures:
+        told = server_key(whole[4:], self._suite, self._hello.version)
+        if told.scheme is not None and told.scheme not in self._hello.signatures:
             raise MalformedError("signature")
         self._seen.verified = verified12(
             key_of(self._seen.chain[0]),
-            scheme,
-            signature,
-            self._hello.random + self._accepted.random + parameters,
+            told.scheme,
+            told.signature,
+            self._hello.random + self._accepted.random + told.parameters,
         )
+        self._seen.key = told
         self._expected = {
             _CERTIFICATE_REQUEST: self._certificate_request,
             _DONE: self._server_done,
         }
-
-    def _curve(self, cursor: Cursor) -> tuple[Agreement, bytes]:
-        kind, group, public = cursor.number(1), cursor.number(2), cursor.vector(1)
-        if kind != _NAMED_CURVE or group not in self._hello.offered_groups:
-            raise MalformedError("group")
-        return agree(group), public
 
     def _certificate_request(self, whole: bytes) -> None:  # noqa: ARG002 - that it came is enough
         self._seen.asked = True
@@ -257,21 +225,17 @@ class Exchange12(Dialogue[Shown12]):
         self._transcript += whole
         if self._seen.asked:
             self._say(handshake(_CERTIFICATE, bytes(3)))
-        told, secret = self._exchanged()
+        told, secret = (
+            encrypted_key(key_of(self._seen.chain[0]), self._hello.version)
+            if self._seen.key is None
+            else client_key(self._seen.key)
+        )
         self._say(handshake(_CLIENT_KEY_EXCHANGE, told))
         self._derive(secret)
         ours = self._verify_value("client")
         self._client_verify = ours
         self._say(handshake(_FINISHED, ours))
         self._expected = {}  # until change_cipher_spec
-
-    def _exchanged(self) -> tuple[bytes, bytes]:
-        """The body of our ClientKeyExchange and the secret that both sides have then."""
-        if self._agreement is None:
-            return _encrypted(key_of(self._seen.chain[0]), self._hello.version)
-        key, public = self._agreement
-        size = 1 if self._suite.exchange == "ECDHE" else 2
-        return len(key.public).to_bytes(size, "big") + key.public, key.shared(public)
 
     def _derive(self, secret: bytes) -> None:
         randoms = self._hello.random, self._accepted.random
@@ -363,8 +327,8 @@ class Exchange12(Dialogue[Shown12]):
             Shown12(
                 version=answer.version,
                 suite=answer.suite,
-                group=seen.group,
-                dh_bits=seen.dh_bits,
+                group=None if seen.key is None else seen.key.group,
+                dh_bits=None if seen.key is None else seen.key.dh_bits,
                 alpn=answer.alpn,
                 chain=seen.chain,
                 ocsp=seen.ocsp,
@@ -377,20 +341,3 @@ class Exchange12(Dialogue[Shown12]):
                 renegotiated=renegotiated,
             )
         )
-
-
-def _field(cursor: Cursor) -> tuple[Agreement, bytes]:
-    prime, generator, public = cursor.vector(2), cursor.vector(2), cursor.vector(2)
-    return finite_field(prime, generator), public
-
-
-def _encrypted(key: object, version: Version) -> tuple[bytes, bytes]:
-    """A secret of ours for the key of the certificate (RFC 5246, 7.4.7.1)."""
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise MalformedError("key of the certificate")
-    secret = version.to_bytes(2, "big") + os.urandom(46)
-    try:
-        sealed = key.encrypt(secret, padding.PKCS1v15())
-    except ValueError:  # the key is too small for it
-        raise MalformedError("key of the certificate") from None
-    return len(sealed).to_bytes(2, "big") + sealed, secret

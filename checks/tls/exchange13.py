@@ -10,8 +10,8 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from checks.tls import parsing, scts
-from checks.tls.agreement import CLASSICAL, HYBRID, X25519, Agreement, agree, groups
+from checks.tls import parsing, parsing13
+from checks.tls.agreement import HYBRID, X25519, Agreement, agree, groups
 from checks.tls.dialogue import (
     CERTIFICATE_REFUSALS,
     CLOSE_NOTIFY,
@@ -19,10 +19,10 @@ from checks.tls.dialogue import (
     Dialogue,
     handshake,
 )
-from checks.tls.hello import ALPN, STATUS_REQUEST, TIMESTAMPS, ClientHello
+from checks.tls.hello import ALPN, ClientHello
 from checks.tls.keyschedule13 import Schedule, Traffic, finished, write_keys
 from checks.tls.outcomes import Inconclusive, Refused, Retry
-from checks.tls.parsing import CHAIN_BOUND, Cursor
+from checks.tls.parsing13 import Certificates
 from checks.tls.protection import KEY_LENGTHS, Protection13
 from checks.tls.records import (
     ALERT,
@@ -31,12 +31,11 @@ from checks.tls.records import (
     MESSAGES_BOUND,
     MalformedError,
 )
-from checks.tls.registry import SUITES, Suite, Version
+from checks.tls.registry import POST_QUANTUM, SUITES, Suite, Version
 from checks.tls.serverhello import judged
 from checks.tls.signatures import key_of, verified13
 
 SUITES_13 = (0x1301, 0x1302, 0x1303, 0x1304, 0x1305)
-EARLY_DATA = 42
 
 _SERVER_HELLO = 2
 _NEW_SESSION_TICKET = 4
@@ -74,6 +73,9 @@ class Shown13:
     retried: bool
 
 
+_NO_CERTIFICATES = Certificates(chain=(), ocsp=None, scts=None)
+
+
 @dataclass(slots=True)
 class _Seen:
     """What came so far."""
@@ -81,9 +83,7 @@ class _Seen:
     suite: int = 0
     group: int = 0
     alpn: str | None = None
-    chain: tuple[bytes, ...] = ()
-    ocsp: bytes | None = None
-    scts: int | None = None
+    certificates: Certificates = _NO_CERTIFICATES
     asked: bytes | None = None
     """The context of a CertificateRequest."""
     verified: bool = False
@@ -116,8 +116,9 @@ class Exchange13(Dialogue[Shown13]):
         super().__init__(bound)
         self._tickets = tickets
         self._key = key
-        wanted = offered or (groups() if hybrid else CLASSICAL)
-        usable = tuple(group for group in wanted if group in groups())
+        usable = tuple(group for group in offered or groups() if group in groups())
+        if not hybrid:
+            usable = tuple(group for group in usable if group not in POST_QUANTUM)
         if not usable or not all(suite in SUITES_13 for suite in suites):
             raise ValueError("offer a group and suites of TLS 1.3 that this library can do")
         shared = [group for group in usable if group in (HYBRID, X25519)] or usable[:1]
@@ -213,9 +214,7 @@ class Exchange13(Dialogue[Shown13]):
 
     def _encrypted_extensions(self, whole: bytes) -> None:
         self._transcript += whole
-        cursor = Cursor(whole[4:], "encrypted extensions")
-        found = parsing.extensions(cursor.vector(2))
-        cursor.end()
+        found = parsing13.encrypted_extensions(whole[4:])
         if ALPN in found:
             self._seen.alpn = parsing.alpn(found[ALPN])
             if self._seen.alpn not in self._hello.alpn:
@@ -227,29 +226,19 @@ class Exchange13(Dialogue[Shown13]):
 
     def _certificate_request(self, whole: bytes) -> None:
         self._transcript += whole
-        cursor = Cursor(whole[4:], "certificate request")
-        self._seen.asked = cursor.vector(1)
-        parsing.extensions(cursor.vector(2))
-        cursor.end()
+        self._seen.asked = parsing13.certificate_request(whole[4:])
         self._expected = {_CERTIFICATE: self._certificate}
 
     def _certificate(self, whole: bytes) -> None:
         self._transcript += whole
-        chain, first = _chain(whole[4:])
-        self._seen.chain = chain
-        if STATUS_REQUEST in first:
-            self._seen.ocsp = parsing.certificate_status(first[STATUS_REQUEST])
-        if TIMESTAMPS in first:
-            self._seen.scts = scts.count(first[TIMESTAMPS])
+        self._seen.certificates = parsing13.certificate(whole[4:])
         self._expected = {_CERTIFICATE_VERIFY: self._certificate_verify}
 
     def _certificate_verify(self, whole: bytes) -> None:
-        cursor = Cursor(whole[4:], "certificate verify")
-        scheme, signature = cursor.number(2), cursor.vector(2)
-        cursor.end()
+        scheme, signature = parsing13.certificate_verify(whole[4:])
         if scheme not in self._hello.signatures:
             raise MalformedError("signature")
-        key = key_of(self._seen.chain[0])
+        key = key_of(self._seen.certificates.chain[0])
         self._seen.verified = verified13(key, scheme, signature, self._digest())
         self._transcript += whole
         self._expected = {_FINISHED: self._finished}
@@ -285,15 +274,7 @@ class Exchange13(Dialogue[Shown13]):
 
     def _ticket(self, whole: bytes) -> None:
         """RFC 8446, 4.6.1: sent after our Finished was taken."""
-        cursor = Cursor(whole[4:], "ticket")
-        cursor.take(8)
-        cursor.vector(1)
-        cursor.vector(2)
-        found = parsing.extensions(cursor.vector(2))
-        cursor.end()
-        allowed = Cursor(found.get(EARLY_DATA, bytes(4)), "early data")
-        self._early_data = allowed.number(4)
-        allowed.end()
+        self._early_data = parsing13.ticket(whole[4:])
         self._finish("asked")
 
     def _key_update(self, _: bytes) -> None:
@@ -337,33 +318,12 @@ class Exchange13(Dialogue[Shown13]):
                 suite=seen.suite,
                 group=seen.group,
                 alpn=seen.alpn,
-                chain=seen.chain,
-                ocsp=seen.ocsp,
-                scts=seen.scts,
+                chain=seen.certificates.chain,
+                ocsp=seen.certificates.ocsp,
+                scts=seen.certificates.scts,
                 client_certificate="no" if seen.asked is None else client_certificate,
                 verified=seen.verified,
                 early_data=self._early_data,
                 retried=seen.retried,
             )
         )
-
-
-def _chain(body: bytes) -> tuple[tuple[bytes, ...], dict[int, bytes]]:
-    """The certificates of a Certificate (RFC 8446, 4.4.2), and the extensions of the first."""
-    cursor = Cursor(body, "certificate")
-    if cursor.vector(1):
-        raise MalformedError("certificate")  # the context is that of a request, and we made none
-    entries = Cursor(cursor.vector(3), "certificate")
-    cursor.end()
-    chain: list[bytes] = []
-    first: dict[int, bytes] = {}
-    while entries.left:
-        encoded, extensions = entries.vector(3), parsing.extensions(entries.vector(2))
-        if not encoded:
-            raise MalformedError("certificate")
-        first = first if chain else extensions
-        if len(chain) < CHAIN_BOUND:
-            chain.append(encoded)
-    if not chain:
-        raise MalformedError("certificate")
-    return tuple(chain), first

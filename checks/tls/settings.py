@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, replace
 from typing import Literal
 
-from checks.address import ascii_host, checked_port
+from checks.address import ascii_host, checked_port, literal_family
 from checks.base import Duration, Settings, derived, option
+from checks.tls.registry import codes_of
+from checks.tls.wishes import Wishes, asked_for
 
 AT_ONCE_MOST = 32
 PER_MINUTE_LEAST = 30
@@ -28,8 +30,8 @@ class TlsSettings(Settings):
     addresses: Literal["first", "all"] = option(
         "first", "Look at the first address of a name, or compare all of them (8 at most)."
     )
-    at_once: int = option(6, "Connections to one address at once, at most.")
-    per_minute: int = option(600, "Connections to one address in a minute, at most.")
+    at_once: int = option(10, "Connections to one address at once, at most.")
+    per_minute: int = option(1_200, "Connections to one address in a minute, at most.")
     profiles: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict,
         metadata={"doc": "Your own lists of allowed cipher suites (IANA names), by name."},
@@ -46,11 +48,27 @@ class TlsSettings(Settings):
             raise ValueError(f"at_once is not between 1 and {AT_ONCE_MOST}")
         if self.per_minute < PER_MINUTE_LEAST:
             raise ValueError(f"per_minute is below {PER_MINUTE_LEAST}")
+        for suites in self.profiles.values():
+            codes_of(suites)
 
     @property
     def asked_name(self) -> str:
         """The name the certificate must be for, as it goes on the wire."""
         return ascii_host(self.server_name or self.host).partition("%")[0].rstrip(".")
+
+
+def wishes_of(settings: TlsSettings, full: bool) -> Wishes:
+    """What a survey by these settings is to find out."""
+    own = {name: frozenset(codes_of(suites)) for name, suites in settings.profiles.items()}
+    # An address has no server name indication (RFC 6066, 3).
+    name = settings.asked_name
+    return Wishes(
+        facts=asked_for(settings.needs, full=full),
+        name="" if literal_family(name) else name,
+        full=full,
+        profiles=own,
+        group_profiles={},
+    )
 
 
 def needing(settings: Settings, mentioned: frozenset[str]) -> Settings:

@@ -108,7 +108,7 @@ async def _unrecorded(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Bare targets on loopback, without configuration: nothing is appended."""
     from checks.scope import loopback_scope
     from monitor.clock import SystemClock, anchor_now
-    from monitor.daemon.answers import bare_items
+    from monitor.daemon.answers import bare_items, in_full
     from monitor.daemon.control import ControlError
     from monitor.daemon.net import Probers, build_net
     from monitor.daemon.ondemand import probe_at, shown
@@ -119,6 +119,7 @@ async def _unrecorded(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     items = [item for name in names for item in bare_items(name, None)]
     if request["kinds"]:
         items = [item for item in items if item.kind.name in request["kinds"]]
+    items = in_full(items, request["full"])
     clock = SystemClock()
     probers = Probers(build_net(clock, loopback_scope()))
     try:

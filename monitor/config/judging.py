@@ -1,11 +1,12 @@
 """policies/*.yaml and alerts.yaml, compiled; mistakes inside expressions get their place."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path as FilePath
 
 from alerts.routing import RouteSource
+from checks.base import Assignment, Settings
 from checks.table import KINDS
 from monitor.config.configuration import RoutePlan
 from monitor.config.inventory import is_key
@@ -133,6 +134,33 @@ def check_rule_counts(
             counts = {"count": len(rules), "most": MOST_VERDICTS}
             place = places[extra.policy, extra.id]
             problems.append(problem(place, "rules-too-many", **names, **counts))
+
+
+def needed(
+    assignments: Iterable[Assignment],
+    policies: Sequence[Policy],
+    targets: Mapping[str, Target],
+) -> tuple[Assignment, ...]:
+    """The assignments, each told which facts the rules of its series speak of."""
+    return tuple(
+        one
+        if KINDS[one.check].needing is None
+        else replace(
+            one, settings=needs_told(one.check, one.settings, policies, targets[one.target])
+        )
+        for one in assignments
+    )
+
+
+def needs_told(
+    check: str, settings: Settings, policies: Sequence[Policy], target: Target
+) -> Settings:
+    """The settings of one series; see `CheckKind.needing`."""
+    kind = KINDS[check]
+    if kind.needing is None:
+        return settings
+    rules = applicable(policies, target.facts(), check, kind.available, kind.evidence.FACTS)
+    return kind.needing(settings, frozenset(name for r in rules if r for name in r.mentions))
 
 
 def unmatched(

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
+from monitor.config.judging import needs_told
 from monitor.daemon import show
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
@@ -120,16 +121,28 @@ def bare_items(url: str, configuration: Configuration | None) -> list[Item]:
         settings = kind.from_url(parts)
     except ValueError as error:
         raise ControlError("cli.bare-target", url=url, why=str(error)) from error
-    if configuration is not None:
-        settings = configuration.settings(kind.name, settings)
     target = Target(key=url, kind=Kind.SERVICE, name=url)
     policies = () if configuration is None else configuration.policies
+    if configuration is not None:
+        settings = configuration.settings(kind.name, settings)
+        settings = needs_told(kind.name, settings, policies, target)
     found = []
     for family in kind.families(settings):
         assignment = Assignment(target=url, check=kind.name, family=family, settings=settings)
         rules = rules_of(policies, target, assignment.check)
         found.append(item_of(UNNUMBERED, assignment, target, rules))
     return found
+
+
+def in_full(items: Sequence[Item], full: bool) -> list[Item]:
+    """The series again, told to find out everything where `full` is asked for."""
+    return [one if one.kind.full is None or not full else _full(one) for one in items]
+
+
+def _full(item: Item) -> Item:
+    assert item.kind.full is not None
+    settings = item.kind.full(item.assignment.settings)
+    return replace(item, assignment=replace(item.assignment, settings=settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +154,7 @@ class Asked:
     tags: Mapping[str, str]
     address: str | None
     reason: str
+    full: bool
 
 
 def asked_of(request: Mapping[str, Any]) -> Asked:
@@ -155,6 +169,7 @@ def asked_of(request: Mapping[str, Any]) -> Asked:
         tags={_text(name): _text(value) for name, value in tags.items()},
         address=None if address is None else _text(address),
         reason=_text(request.get("reason", "")),
+        full=request.get("full") is True,
     )
 
 
@@ -180,6 +195,7 @@ async def checked(daemon: "Daemon", request: Mapping[str, Any], author: str) -> 
         asked.kinds,
         asked.tags,
     )
+    items = in_full(items, asked.full)
     daemon.require_writing()
     items, outcomes = await probe_at(items, daemon.probers, asked.address, ticking=True)
     anchor = daemon.recorder.anchor

@@ -157,7 +157,7 @@ def test_what_is_not_tls_has_its_outcome() -> None:
         async with StreamServer(saying(b"220 mail.example ESMTP\r\n")) as server:
             wish = TlsSettings(host="127.0.0.1", port=server.port)
             found = facts(await observe(tls.KIND, wish))
-            assert (found["outcome"], found["reason"]) == ("tls", "wrong version number")
+            assert (found["outcome"], found["reason"]) == ("tls", "not-tls: smtp or ftp")
             assert "trusted" not in found
         async with StreamServer(saying(b"")) as server:
             wish = TlsSettings(host="127.0.0.1", port=server.port, timeout=SHORT)

@@ -7,7 +7,7 @@ assert whatever has to hold of its result.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.checks.tls import fuzz_certificates, fuzz_wire
+from tests.checks.tls import fuzz_certificates, fuzz_exchange, fuzz_wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,10 @@ class Parser:
 
 PARSERS = (
     *(Parser(f"tls answer {name}", run, samples) for name, run, samples in fuzz_wire.ANSWERS),
+    *(Parser(f"tls exchange {name}", *rest) for name, *rest in fuzz_exchange.EXCHANGES),
     *(
         Parser(f"tls {name}", run, samples, (fuzz_wire.MalformedError,))
-        for name, run, samples in fuzz_wire.PARTS
+        for name, run, samples in (*fuzz_wire.PARTS, *fuzz_exchange.PARTS)
     ),
     *(Parser(f"certificate {n}", run, many) for n, run, many in fuzz_certificates.CERTIFICATES),
 )

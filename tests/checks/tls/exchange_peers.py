@@ -7,12 +7,18 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
 from checks.tls import parsing
-from checks.tls.agreement import X25519, agree
+from checks.tls.agreement import X25519, Agreement, agree
 from checks.tls.dialogue import Dialogue, handshake
+from checks.tls.exchange13 import Exchange13
+from checks.tls.hello import ClientHello
 from checks.tls.keyschedule13 import Schedule, Traffic, finished, write_keys
 from checks.tls.parsing import Cursor
 from checks.tls.protection import Protection13
+from checks.tls.registry import Version
+from tests.checks.tls import trace_rfc8448 as trace
 
 _PATIENCE_S = 20.0
 _TURNS = 50
@@ -69,6 +75,38 @@ def converse(exchange: Dialogue[Any], context: ssl.SSLContext) -> Any:
             return exchange.result
         told = exchange.feed(answer)
     raise AssertionError("they do not come to an end")
+
+
+def traced(*, tickets: bool = False) -> Exchange13:
+    """An exchange that goes on as the client of RFC 8448."""
+    exchange = Exchange13("server", offered=(X25519,), tickets=tickets, key=_recorded)
+    exchange._hello = _Recorded(
+        version=Version.TLS13, suites=(0x1301, 0x1303, 0x1302), key_shares=((X25519, b""),)
+    )
+    exchange.first()
+    return exchange
+
+
+class _Recorded(ClientHello):
+    """The RFC's hello."""
+
+    @property
+    def sent_session_id(self) -> bytes:
+        """None was sent."""
+        return b""
+
+    def message(self) -> bytes:
+        """As it was."""
+        return trace.CLIENT_HELLO
+
+
+def _recorded(_: int) -> Agreement:
+    """The RFC's key."""
+    key = X25519PrivateKey.from_private_bytes(trace.CLIENT_PRIVATE)
+    return Agreement(
+        key.public_key().public_bytes_raw(),
+        lambda peer: key.exchange(X25519PublicKey.from_public_bytes(peer)),
+    )
 
 
 class Scripted:
@@ -153,3 +191,18 @@ def _extension(code: int, body: bytes) -> bytes:
 
 def _vector(size: int, body: bytes) -> bytes:
     return len(body).to_bytes(size, "big") + body
+
+
+def places_of(flight: bytes) -> list[int]:
+    """The places of the bytes of a flight that mean something.
+
+    Left out: the version in a record's header, which nobody reads (RFC 8446, 5.1), and the
+    change_cipher_spec.
+    """
+    places, at = [], 0
+    while at < len(flight):
+        end = at + 5 + int.from_bytes(flight[at + 3 : at + 5], "big")
+        if flight[at] != 20:
+            places += [at, *range(at + 3, end)]
+        at = end
+    return places

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.tls.exchange12 import Exchange12, Shown12, suites_12
+from checks.tls.exchange12 import Exchange12, Shown12
+from checks.tls.keyexchange12 import suites_12
 from checks.tls.outcomes import Inconclusive, Refused
 from checks.tls.registry import SUITES, Version, suite_name
 from tests.checks.tls.exchange_peers import Inside, converse, shake

@@ -4,16 +4,13 @@ import ssl
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from checks.tls import exchange13
-from checks.tls.agreement import HYBRID, X25519, Agreement, groups
+from checks.tls.agreement import HYBRID, X25519, groups
 from checks.tls.exchange13 import SUITES_13, Exchange13, Shown13
-from checks.tls.hello import ClientHello
 from checks.tls.outcomes import Inconclusive, Refused
 from checks.tls.registry import suite_name
 from tests.checks.tls import trace_rfc8448 as trace
-from tests.checks.tls.exchange_peers import converse, shake
+from tests.checks.tls.exchange_peers import converse, shake, traced
 from tests.checks.tls.wire_peers import make_certificate, openssl_server, python_server
 from tests.lab.certificates import Authority
 
@@ -63,8 +60,9 @@ def test_every_suite_that_openssl_has_is_spoken(place: Path) -> None:
 
 
 def test_a_server_that_wants_another_group_gets_it(place: Path) -> None:
-    """A HelloRetryRequest is followed for each curve; without a common group it is a refusal."""
-    for name, group in (("P-256", 23), ("P-384", 24), ("P-521", 25), ("X448", 30)):
+    """A HelloRetryRequest is followed for each curve or field; with none in common: refused."""
+    curves = (("P-256", 23), ("P-384", 24), ("P-521", 25), ("X448", 30))
+    for name, group in (*curves, ("ffdhe2048", 0x100), ("ffdhe3072", 0x101), ("ffdhe4096", 0x102)):
         with openssl_server(place, "-tls1_3", "-groups", name) as port:
             found = shown(shake(port, Exchange13(NAME)))
             assert (found.group, found.retried) == (group, True)
@@ -143,35 +141,11 @@ def test_post_quantum_groups_agree() -> None:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 10_000])
-def test_the_trace_of_rfc_8448_is_followed(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+def test_the_trace_of_rfc_8448_is_followed(piece: int) -> None:
     """With the RFC's key and hello our Finished is the RFC's record, byte by byte."""
-    monkeypatch.setattr(exchange13, "ClientHello", Recorded)
-    exchange = Exchange13("server", offered=(X25519,), key=recorded)
+    exchange = traced()
     assert exchange.first()[5:] == trace.CLIENT_HELLO
-    flight = b"\x16\x03\x03\x00\x5a" + trace.SERVER_HELLO + trace.SERVER_FLIGHT_RECORD
+    flight = trace.SERVER_HELLO_RECORD + trace.SERVER_FLIGHT_RECORD
     told = b"".join(exchange.feed(flight[at : at + piece]) for at in range(0, len(flight), piece))
     assert told[: len(trace.CLIENT_FINISHED_RECORD)] == trace.CLIENT_FINISHED_RECORD
     assert len(shown(exchange.result).chain[0]) == 432
-
-
-class Recorded(ClientHello):
-    """The RFC's hello."""
-
-    @property
-    def sent_session_id(self) -> bytes:
-        """None was sent."""
-        return b""
-
-    def message(self) -> bytes:
-        """As it was."""
-        return trace.CLIENT_HELLO
-
-
-def recorded(group: int) -> Agreement:
-    """The RFC's key."""
-    key = X25519PrivateKey.from_private_bytes(trace.CLIENT_PRIVATE)
-    assert group == X25519
-    return Agreement(
-        key.public_key().public_bytes_raw(),
-        lambda peer: key.exchange(X25519PublicKey.from_public_bytes(peer)),
-    )
