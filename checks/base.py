@@ -179,7 +179,8 @@ class CheckKind:
     observation needs no other one to show that the way was clear. Empty: none says so."""
     needing: Callable[[Settings, frozenset[str]], Settings] | None = None
     """The settings again, for a prober that measures only what it must: the facts that the rules
-    of this series speak of. None: the check measures everything anyway."""
+    of this series speak of, and "fact[key]" for each key of a map that is written out; "fact[]"
+    where a rule speaks of the whole map. None: the check measures everything anyway."""
     full: Callable[[Settings], Settings] | None = None
     """The settings again, for finding out everything (`sasando check --full`)."""
     derived: bool = False

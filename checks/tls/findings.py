@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from checks.tls.exchange13 import Shown13
 from checks.tls.hello import TIMESTAMPS
 from checks.tls.outcomes import Accepted, Inconclusive, Refused, Retry
 from checks.tls.question import Lost
@@ -36,7 +37,7 @@ class Findings:
     """Every accepted suite, in the server's order where it has one."""
     preference: dict[Version, str] = field(default_factory=dict)
     decided: set[tuple[Version, int, str]] = field(default_factory=set)
-    """(version, portion, profile) in which nothing else outside of the profile is accepted."""
+    """(version, portion, profile): everything outside of the profile is known there."""
     groups: dict[Version, list[int]] = field(default_factory=dict)
     """Accepted groups in the order of the choices, as far as they were enumerated."""
     groups_seen: dict[Version, set[int]] = field(default_factory=dict)
@@ -51,6 +52,8 @@ class Findings:
     """The version in which the chain was shown."""
     ocsp: bytes | None = None
     scts: int | None = None
+    shown: Shown13 | None = None
+    """A whole key exchange of TLS 1.3, where one was made."""
     alpn: tuple[str, ...] | None = None
     client_certificate: str | None = None
     client_renegotiation: bool | None = None

@@ -5,7 +5,7 @@ accepted; "not accepted" only when it refused by an alert that says so. Everythi
 again, and then noted as inconclusive.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 
 from checks.tls.exchange12 import Shown12
@@ -250,33 +250,27 @@ def _chosen(
 
 
 def outside(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line:
-    """For each profile: is a suite of this portion accepted that it does not allow?
+    """Which suites of this portion are accepted that one of the profiles does not allow?
 
-    What several profiles do not allow is asked at once. A profile is decided by the first suite
-    that is found outside of it, or when everything outside of it was refused.
+    What several profiles do not allow is asked at once, until everything of it is refused.
     """
-    refused: set[int] = set()
     while found.versions.get(asked):
-        seen = found.seen[asked]
-        open_ = [name for name, allowed in wishes.profiles.items() if seen <= allowed]
         left = [
             code
             for code in portions(asked)[place]
-            if code not in refused
-            and code not in seen
-            and any(code not in wishes.profiles[name] for name in open_)
+            if code not in found.seen[asked]
+            and any(code not in allowed for allowed in wishes.profiles.values())
         ]
-        if not left:
-            found.decided |= {(asked, place, name) for name in open_}
-            return
-        question = Question(name=f"{asked.word} outside", hello=hello(asked, left, wishes))
-        answer = yield from ask(found, question)
-        if isinstance(answer, Accepted | Retry):
-            found.accept(asked, answer)
-        elif isinstance(answer, Refused):
-            refused.update(left)
-        else:
-            return
+        if left:
+            question = Question(name=f"{asked.word} outside", hello=hello(asked, left, wishes))
+            answer = yield from ask(found, question)
+            if isinstance(answer, Accepted | Retry):
+                found.accept(asked, answer)
+                continue
+            if not isinstance(answer, Refused):
+                return
+        found.decided |= {(asked, place, name) for name in wishes.profiles}
+        return
 
 
 def _offer_groups(
@@ -327,29 +321,27 @@ def groups(found: Findings, wishes: Wishes, asked: Version, companion: int | Non
 
 
 def groups_outside(found: Findings, wishes: Wishes, asked: Version, companion: int | None) -> Line:
-    """For each profile: is a group accepted that it does not allow? As `outside`."""
-    profiles: Mapping[str, frozenset[int]] = wishes.group_profiles
+    """Which groups are accepted that one of the profiles does not allow? As `outside`."""
     while found.versions.get(asked):
         seen = found.groups_seen.setdefault(asked, set())
-        open_ = [name for name, allowed in profiles.items() if seen <= allowed]
         left = [
             code
             for code in groups_of(asked)
-            if code not in seen and any(code not in profiles[name] for name in open_)
+            if code not in seen
+            and any(code not in allowed for allowed in wishes.group_profiles.values())
         ]
-        if not left:
-            found.groups_decided |= {(asked, name) for name in open_}
-            return
-        question = _offer_groups(wishes, asked, left, companion)
-        answer = yield from ask(found, question)
-        group = getattr(answer, "group", None)
-        if isinstance(answer, Refused) or group == companion is not None:
-            found.groups_decided |= {(asked, name) for name in open_}
-            return
-        if not isinstance(answer, Accepted | Retry) or group is None:
-            found.inconclusive.setdefault(question.name, why(answer))
-            return
-        found.accept(asked, answer)
+        if left:
+            question = _offer_groups(wishes, asked, left, companion)
+            answer = yield from ask(found, question)
+            group = getattr(answer, "group", None)
+            if isinstance(answer, Accepted | Retry) and group in left:
+                found.accept(asked, answer)
+                continue
+            if not isinstance(answer, Refused) and group is None:
+                found.inconclusive.setdefault(question.name, why(answer))
+                return
+        found.groups_decided |= {(asked, name) for name in wishes.group_profiles}
+        return
 
 
 def post_quantum(found: Findings, wishes: Wishes) -> Line:

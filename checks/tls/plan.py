@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from checks.tls import lines
+from checks.tls import key_exchanges, lines
 from checks.tls.findings import Findings
-from checks.tls.key_exchanges import by_exchange12, by_exchange13
 from checks.tls.lines import GIVEN_UP, Answer, Line
 from checks.tls.outcomes import Inconclusive
 from checks.tls.question import WRONG_NAME, Lost, Question, portions
@@ -25,6 +24,8 @@ HELLOS = (*OLD, Version.TLS12, Version.TLS13)
 _PRIMARY = frozenset({Version.TLS12.word, Version.TLS13.word, "small hello"})
 _EVERY_VERSION = LEGACY | {"outside", "dhe", "dh_bits"}
 _RARE = " rare"
+_EARLY = "early data"
+_AGAIN = "renegotiation"
 _FRAIL = "only small hellos are answered"
 
 
@@ -141,6 +142,10 @@ class Survey:
         found, wishes = self.found, self.wishes
         both = (Version.TLS12.word, Version.TLS13.word)
         asked = [Version.TLS12, Version.TLS13]
+        if "early_data" in wishes.facts:
+            yield _line(_EARLY, (), key_exchanges.early_data, found, wishes)
+        if "client_renegotiation" in wishes.facts:
+            yield _line(_AGAIN, (), key_exchanges.renegotiation, found, wishes)
         if wishes.wants(_EVERY_VERSION):
             yield _Waiting(Version.SSL2.word, frozenset(), partial(lines.sslv2, found))
             asked += OLD
@@ -180,9 +185,14 @@ class Survey:
 
     def _single(self, both: tuple[str, ...], every: list[str]) -> Iterable[_Waiting]:
         found, wishes, facts = self.found, self.wishes, self.wishes.facts
-        whole = [*every, *(f"certificate {version.word}" for version in HELLOS)]
-        yield _line("key exchange 1.3", both, by_exchange13, found, wishes)
-        yield _line("key exchange 1.2", whole, by_exchange12, found, wishes)
+        whole = [*every, *(f"certificate {v.word}" for v in HELLOS if v is not Version.TLS13)]
+        modern = [*whole, "certificate TLSv1.3"]
+        yield _line(modern[-1], [*both, _EARLY, _AGAIN], key_exchanges.identity13, found, wishes)
+        if "client_renegotiation" in facts:
+            before = key_exchanges.renegotiation_before
+            yield _line("renegotiation before", [*whole, _AGAIN], before, found, wishes)
+        last = [*whole, _AGAIN, "renegotiation before"]
+        yield _line("client certificate", last, key_exchanges.client_certificate, found, wishes)
         if not facts.isdisjoint({"dhe", "dh_bits"}):
             yield _line("dhe", (), lines.dhe, found, wishes, Version.TLS12)
             yield _line("dhe before", [*every, "dhe"], lines.dhe_before, found, wishes)
@@ -192,7 +202,9 @@ class Survey:
             yield _line("alpn", both[:1], lines.alpn, found, wishes)
         for fact, name in (("sni_missing", ""), ("sni_wrong", WRONG_NAME)):
             if fact in facts:
-                yield _line(fact, whole, lines.other_name, found, wishes, fact, name)
+                given = (found, wishes, fact, name)
+                yield _line(fact, whole, lines.other_name, *given)
+                yield _line(f"{fact} 1.3", modern, key_exchanges.other_name13, *given)
         ask = lines.groups if "groups" in facts else lines.groups_outside
         if not facts.isdisjoint({"groups", "groups_outside"}):
             later = [*whole, f"{Version.TLS13.word} groups"]

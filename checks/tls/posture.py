@@ -172,7 +172,7 @@ def _handshake(found: Findings) -> dict[str, Any]:
         "alpn": found.alpn,
         "client_certificate": found.client_certificate,
         "client_renegotiation": found.client_renegotiation,
-        "early_data": found.early_data,
+        "early_data": False if found.versions.get(Version.TLS13) is False else found.early_data,
     }
     hellos: Mapping[Version, object] = found.hellos
     old = [hellos.get(version) for version in (*OLD, Version.TLS12)]

@@ -6,8 +6,9 @@ from typing import Literal
 
 from checks.address import ascii_host, checked_port, literal_family
 from checks.base import Duration, Settings, derived, option
+from checks.tls.profiles import PROFILES
 from checks.tls.registry import codes_of
-from checks.tls.wishes import Wishes, asked_for
+from checks.tls.wishes import Wishes, asked_for, profiles_for
 
 AT_ONCE_MOST = 32
 PER_MINUTE_LEAST = 30
@@ -37,7 +38,7 @@ class TlsSettings(Settings):
         metadata={"doc": "Your own lists of allowed cipher suites (IANA names), by name."},
     )
     needs: frozenset[str] | None = derived(None)
-    """Facts that the rules of this series speak of; None: nobody said, so the usual ones."""
+    """Facts that the rules of this series speak of, see `CheckKind.needing`; None: nobody said."""
 
     def __post_init__(self) -> None:
         ascii_host(self.host)
@@ -60,14 +61,21 @@ class TlsSettings(Settings):
 def wishes_of(settings: TlsSettings, full: bool) -> Wishes:
     """What a survey by these settings is to find out."""
     own = {name: frozenset(codes_of(suites)) for name, suites in settings.profiles.items()}
+    suites = {**{name: one.suite_codes for name, one in PROFILES.items()}, **own}
+    groups = {name: one.group_codes for name, one in PROFILES.items()}
+    needs = settings.needs
+    # One's own profiles are asked for without a rule too: they are few, and were written down.
+    wanted = {*profiles_for(needs, "outside", tuple(suites)), *own}
+    named = profiles_for(needs, "groups_outside", tuple(groups))
+    facts = asked_for(needs, full=full)
     # An address has no server name indication (RFC 6066, 3).
     name = settings.asked_name
     return Wishes(
-        facts=asked_for(settings.needs, full=full),
+        facts=facts | {"outside"} if own else facts,
         name="" if literal_family(name) else name,
         full=full,
-        profiles=own,
-        group_profiles={},
+        profiles={name: codes for name, codes in suites.items() if name in wanted},
+        group_profiles={name: codes for name, codes in groups.items() if name in named},
     )
 
 

@@ -109,9 +109,9 @@ class Doors:
         door = self._doors.pop(address, None) or Door()
         self._doors[address] = door
         if len(self._doors) > _DOORS:
-            oldest = next(iter(self._doors))
-            if self._doors[oldest].idle:
-                del self._doors[oldest]
+            oldest, old = self._doors.popitem(last=False)
+            if not old.idle:  # somebody is there: its turn to be forgotten comes later
+                self._doors[oldest] = old
         return door
 
     def serve(self, now_ns: int) -> None:

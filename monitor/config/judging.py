@@ -1,6 +1,7 @@
 """policies/*.yaml and alerts.yaml, compiled; mistakes inside expressions get their place."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path as FilePath
@@ -20,9 +21,12 @@ from monitor.secret import Secret, mask
 from policies.compiling import compile_policy
 from policies.errors import ExpressionError, PolicyErrors
 from policies.expression import Environment
-from policies.rule import Policy
+from policies.rule import Policy, Rule
 from policies.selection import applicable
 from policies.source import PolicySource
+
+_MAP = r"""\bevidence\.{name}\b(?!\.)(?:\s*\[\s*(["'])([^"']*)\1\s*\])?"""
+"""A map in an expression, and its key where that is written out."""
 
 
 def facts_of_checks() -> dict[str, Mapping[str, str]]:
@@ -160,7 +164,16 @@ def needs_told(
     if kind.needing is None:
         return settings
     rules = applicable(policies, target.facts(), check, kind.available, kind.evidence.FACTS)
-    return kind.needing(settings, frozenset(name for r in rules if r for name in r.mentions))
+    spoken = (name for rule in rules if rule for name in (*rule.mentions, *keys_of(rule)))
+    return kind.needing(settings, frozenset(spoken))
+
+
+def keys_of(rule: Rule) -> Iterator[str]:
+    """Of each map that a rule speaks of: its keys as `outside[rfc9325]`, or `outside[]` for all."""
+    for name in rule.mentions:
+        if rule.environment.types[f"evidence.{name}"].startswith("map<"):
+            for match in re.finditer(_MAP.format(name=re.escape(name)), rule.require.text):
+                yield f"{name}[{match[2] or ''}]"
 
 
 def unmatched(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from checks.base import Assignment
 from checks.table import KINDS
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 MOST_INCIDENTS = 10_000
 HOUR_S = 3_600
 DAY_S = 86_400
-_SCHEMES = {"https": "http"}
+_SCHEMES = {"https": ("http", "tls")}
+"""The checks that look at a bare URL of a scheme that is not the name of one."""
 COMMIT_US = 3_000_000
 """What is seen may wait so long for its commit before `now` doubts it."""
 UNNUMBERED = -1
@@ -113,23 +114,33 @@ def bare_items(url: str, configuration: Configuration | None) -> list[Item]:
         parts = urlsplit(url)
     except ValueError as error:  # a bracket that does not close
         raise ControlError("cli.bare-target", url=url, why=str(error)) from error
-    kind = KINDS.get(_SCHEMES.get(parts.scheme, parts.scheme))
+    target = Target(key=url, kind=Kind.SERVICE, name=url)
+    names = _SCHEMES.get(parts.scheme, (parts.scheme,))
+    return [one for name in names for one in _bare(target, name, parts, configuration)]
+
+
+def _bare(
+    target: Target, check: str, parts: SplitResult, configuration: Configuration | None
+) -> list[Item]:
+    """The series of one check on a bare target."""
+    kind = KINDS.get(check)
     if kind is None or kind.from_url is None:
         known = ", ".join(f"{k.name}://" for k in KINDS.values() if k.from_url)
-        raise ControlError("cli.bare-scheme", url=url, known=known)
+        raise ControlError("cli.bare-scheme", url=target.key, known=known)
+    if check == "tls" and parts.scheme == "https":  # the page says nothing to its server's TLS
+        parts = parts._replace(scheme="tls", path="", query="", fragment="")
     try:
         settings = kind.from_url(parts)
     except ValueError as error:
-        raise ControlError("cli.bare-target", url=url, why=str(error)) from error
-    target = Target(key=url, kind=Kind.SERVICE, name=url)
+        raise ControlError("cli.bare-target", url=target.key, why=str(error)) from error
     policies = () if configuration is None else configuration.policies
     if configuration is not None:
         settings = configuration.settings(kind.name, settings)
         settings = needs_told(kind.name, settings, policies, target)
     found = []
     for family in kind.families(settings):
-        assignment = Assignment(target=url, check=kind.name, family=family, settings=settings)
-        rules = rules_of(policies, target, assignment.check)
+        assignment = Assignment(target=target.key, check=check, family=family, settings=settings)
+        rules = rules_of(policies, target, check)
         found.append(item_of(UNNUMBERED, assignment, target, rules))
     return found
 

@@ -80,9 +80,7 @@ def carry_out(survey: Survey, server: PaperServer, most: int = 2_000) -> int:
         for asked in survey.take():
             count += 1
             assert count < most, "a survey without end"
-            if asked.question.attempt and not survey.worth(asked):
-                survey.give_up(asked.number)
-            elif survey.moot(asked):
+            if (asked.question.attempt and not survey.worth(asked)) or survey.moot(asked):
                 survey.give_up(asked.number)
             else:
                 survey.answer(asked.number, server.answer(asked.question))
