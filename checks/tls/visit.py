@@ -13,7 +13,7 @@ from checks.connection import internal
 from checks.deadline import Deadlines, Expiring
 from checks.poller import Poller
 from checks.tls.asking import Asking
-from checks.tls.lines import Answer
+from checks.tls.lines import Answer, crowded
 from checks.tls.outcomes import Inconclusive
 from checks.tls.plan import Asked, Survey
 from checks.tls.question import Lost
@@ -166,7 +166,7 @@ class Visit:
             if self.connect_us is None:
                 self.connect_us = max(0, asking.connected_ns - asking.began_ns) // 1_000
         if isinstance(answer, Inconclusive | Lost):
-            if self.survey.found.heard:
+            if self.survey.found.heard and crowded(answer):
                 self._minded = True
                 self.door.minds(asking.began_ns, now_ns)
         elif self.handshake_us is None:
