@@ -1,0 +1,60 @@
+"""From the bytes of a page to its characters. Pure; source: WHATWG Encoding and HTML, 13.2.3."""
+
+import codecs
+import re
+from typing import Final
+
+_PRESCAN: Final = 1_024
+_META = re.compile(
+    rb"<meta[^>]{0,512}?charset[ \t\r\n]*=[ \t\r\n]*[\"']?([A-Za-z0-9_:.\-]{1,40})",
+    re.IGNORECASE,
+)
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+)
+_LATIN: Final = "cp1252"
+# Python knows codecs that are no character sets of pages, some of them slow without bound
+# (punycode): only these are used.
+_KNOWN: Final = {
+    **dict.fromkeys(("utf-8", "utf8"), "utf-8"),
+    **dict.fromkeys(("ascii", "us-ascii", "iso-8859-1", "latin1", "windows-1252"), _LATIN),
+    **{f"iso-8859-{n}": f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
+    **{f"windows-{n}": f"cp{n}" for n in (1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258)},
+    **dict.fromkeys(("utf-16", "utf-16le"), "utf-16-le"),
+    "utf-16be": "utf-16-be",
+    "koi8-r": "koi8-r",
+    **dict.fromkeys(("gbk", "gb2312", "gb18030"), "gb18030"),
+    "big5": "big5",
+    "euc-jp": "euc_jp",
+    **dict.fromkeys(("shift_jis", "shift-jis"), "shift_jis"),
+    "euc-kr": "euc_kr",
+}
+
+
+def decoded(html: bytes, charset: str) -> str:
+    """The page as text; what cannot be read is U+FFFD. Never raises.
+
+    A byte order mark comes first, then what the reply said, then what the page says of itself,
+    then UTF-8 if all of it is that, then Windows-1252.
+    """
+    for mark, codec in _MARKS:
+        if html.startswith(mark):
+            return html[len(mark) :].decode(codec, "replace")
+    codec = _KNOWN.get(charset.strip(" \t\"'").lower(), "") or _declared(html[:_PRESCAN])
+    if codec:
+        return html.decode(codec, "replace")
+    try:
+        return html.decode()
+    except UnicodeDecodeError as error:
+        # A page that was cut may end inside a character.
+        whole = error.reason == "unexpected end of data"
+        return html.decode("utf-8" if whole else _LATIN, "replace")
+
+
+def _declared(start: bytes) -> str:
+    """A page that could be searched for its own declaration is not UTF-16."""
+    found = _META.search(start)
+    codec = _KNOWN.get(found[1].decode("ascii").lower(), "") if found else ""
+    return "utf-8" if codec.startswith("utf-16") else codec
