@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
-from checks.html_charset import decoded
+from checks.html_charset import pieces
 from checks.html_form import Form, FormReader
-from checks.html_reference import reference
+from checks.html_reference import printable, reference
 from checks.html_tokens import Tag, Text, Token, tokens, unescaped
 
 TEXT_BOUND: Final = 65_536
@@ -83,7 +83,9 @@ class Outliner:
     """Makes an outline in short steps, so that a hostile page holds up nobody else."""
 
     def __init__(self, html: bytes, charset: str, base_url: str) -> None:
-        self._tokens: Iterator[Token] = tokens(decoded(html, charset))
+        self._undecoded: Iterator[str] | None = pieces(html, charset)
+        self._page: list[str] = []
+        self._tokens: Iterator[Token] = iter(())
         self._base = base_url
         self._scheme, self._host = reference(base_url, "", "")
         self._title: str | None = None
@@ -103,6 +105,9 @@ class Outliner:
 
     def step(self) -> bool:
         """Read on a little; True: the page is at its end."""
+        if self._undecoded is not None:
+            self._decode(self._undecoded)
+            return False
         for _ in range(_SLICE):
             try:
                 token = next(self._tokens)
@@ -114,6 +119,15 @@ class Outliner:
             elif token is not None:
                 self._read_tag(token)
         return self._over
+
+    def _decode(self, undecoded: Iterator[str]) -> None:
+        piece = next(undecoded, None)
+        if piece is not None:
+            self._page.append(piece)
+            return
+        self._undecoded = None
+        self._tokens = tokens("".join(self._page))
+        self._page.clear()
 
     def outline(self) -> Outline:
         """What was read so far."""
@@ -168,9 +182,10 @@ class Outliner:
     def _absolute(self, written: str) -> str:
         """The URL without its query; of what is no URL a bounded piece."""
         try:
-            return urljoin(self._base, written.strip()).partition("?")[0].partition("#")[0]
+            whole = urljoin(self._base, written.strip()).partition("#")[0]
         except ValueError:
-            return written.partition("?")[0][:TITLE_BOUND]
+            whole = written[:TITLE_BOUND]
+        return printable(whole.partition("?")[0])
 
     def _target(self, written: str) -> tuple[str, str]:
         return self._absolute(written), self._where(written)[0]

@@ -43,5 +43,10 @@ def _host(text: str, at: int) -> str:
     assert match is not None
     authority = match[0].rpartition("@")[2].lower()
     if authority.startswith("["):
-        return authority.partition("]")[0][1:][:HOST_BOUND]
-    return authority.partition(":")[0][:HOST_BOUND]
+        return printable(authority.partition("]")[0][1:][:HOST_BOUND])
+    return printable(authority.partition(":")[0][:HOST_BOUND])
+
+
+def printable(text: str) -> str:
+    """A text of a page that people and databases can bear: U+FFFD for whatever is not seen."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)

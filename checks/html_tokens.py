@@ -2,7 +2,7 @@
 
 One pass: whatever stands in the page, no character is looked at more than a few times, because
 what is not closed reaches to the end, as the standard says. (`html.parser` starts anew instead:
-64 KiB of `<a b ` take it more than ten seconds.) It leaves out: the "escaped" states of scripts,
+32 KiB of `<a b ` take it four seconds.) It leaves out: the "escaped" states of scripts,
 foreign content (SVG and MathML are read as HTML), and what scripts would write.
 """
 

@@ -96,6 +96,7 @@ def test_a_password_outside_any_form_is_seen() -> None:
         "<script>no end <img src=http://x.example>",
         "<!-- no end <img src=http://x.example>",
         "<img src='http://x.example",
+        "<img src='http://x.example><img src=http://y.example>",
         "<img src=http://x.example",
         "<template>unseen</template>",
         "<script></scripty <img src=http://x.example>",
@@ -122,6 +123,7 @@ def test_what_is_not_closed_reaches_to_the_end(page: str) -> None:
         ("javascript:alert(1)", ("javascript", "")),
         ("data:text/html,http://x", ("data", "")),
         ("", ("https", "www.example")),
+        ("//a\x1b[1m.example", ("https", "a\ufffd[1m.example")),
     ],
 )
 def test_references_lead_where_a_browser_goes(written: str, where: tuple[str, str]) -> None:
@@ -142,6 +144,8 @@ def test_references_lead_where_a_browser_goes(written: str, where: tuple[str, st
         (b"abc-", "punycode", "abc-"),
         (b"a\xc3", "", "a\ufffd"),
         (b"\xff\xfe\x00", "", "\ufffd"),
+        (b"a\x00\x81", "windows-1252", "a\ufffd\ufffd"),
+        ("国".encode("gb18030") * 20_000, "gbk", "国" * 20_000),
     ],
 )
 def test_the_character_set_is_found(page: bytes, charset: str, text: str) -> None:
@@ -220,7 +224,7 @@ def test_any_page_has_one_outline(pieces: list[str]) -> None:
     outliner, steps = Outliner(page, "", BASE), 0
     while not outliner.step():
         steps += 1
-        assert steps <= len(page)
+        assert steps <= len(page) + 2
     assert outliner.outline() == outline(page, "", BASE)
 
 
@@ -235,6 +239,14 @@ def test_tokens_hold_no_more_than_the_page(pieces: list[str]) -> None:
             at = page.index(token.written, at) + len(token.written)
         elif isinstance(token, Tag):
             assert token.name == token.name.lower()
+
+
+@given(page=st.binary(max_size=300), charset=st.sampled_from(["", "utf-8", "gbk", "big5", "x"]))
+def test_any_bytes_are_text(page: bytes, charset: str) -> None:
+    """Nothing raises, and there is neither NUL nor half a character in what was read."""
+    text = decoded(page, charset)
+    assert "\0" not in text
+    text.encode()
 
 
 HOSTILE = (
