@@ -174,6 +174,7 @@ def test_pack_names() -> None:
         "paths",
         "redundancy",
         "tls-baseline",
+        "web-posture",
     )
     with pytest.raises(KeyError):
         pack_text("../rule.py")
