@@ -93,8 +93,8 @@ class WebEvidence(Evidence):
     """What a server shows to somebody without a name. A field that is None was not observed.
 
     `outcome` is that of the page: ok (a reply was read, at least as far as `max_body`), status (it
-    is a server error, whose fields say nothing of the page), not-followed (a redirect leads where
-    this probe may or can not look; `reason` says why), dns, refused, timeout, unreachable, tls,
+    is a server error, whose fields say nothing of the page), not-followed (this probe may or can
+    not go there; `reason` says why), dns, refused, timeout, unreachable, tls,
     reset, malformed, too-many-redirects.
     """
 

@@ -71,8 +71,11 @@ class Look:
             self._found["plain_outcome"] = "not-asked"
             return None
         reply = front.hops[0] if where == self._at else await self._first(where)
-        if reply is not None:
-            self._found |= findings.of_plain(self._at.host, reply)
+        self._found |= (
+            {"plain_outcome": "not-followed"}
+            if reply is None
+            else findings.of_plain(self._at.host, reply)
+        )
         return reply
 
     async def _first(self, where: Place) -> Fetched | None:

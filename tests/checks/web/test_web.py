@@ -260,7 +260,11 @@ def test_a_redirect_out_of_scope_is_not_followed(roots: str) -> None:
 
     async def scenario() -> None:
         async with tls_server(pages) as server:
-            found = await look(server, roots=roots, names=names, login="https://far.example/in")
+            at = "http://far.example/"
+            found = await look(
+                server, roots=roots, names=names, login="https://far.example/in", plain=at
+            )
+            assert found["plain.outcome"] == "not-followed"
             assert (found["outcome"], found["reason"]) == ("not-followed", "scope")
             assert (found["status"], found["hsts.error"]) == (302, "absent")
             assert found["login.outcome"] == "not-followed"
