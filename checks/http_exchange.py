@@ -39,17 +39,21 @@ class HttpAttempt(Attempt):
         settings = self.settings
         self.at = where
         self.status: int | None = None
-        self.reader = ReplyReader(
-            head_only=settings.method == "HEAD",
-            max_body=settings.max_body,
-            text=settings.body.encode(),
-        )
+        self.reader = self.new_reader()
         context = self.desk.context(settings.verify) if where.tls else None
         if isinstance(context, Fault):
             self.end(context)
             return
         self.mark = self.desk.net.boottime_ns()
         self.go(where.host, where.port, context, where.host.rstrip(".") if where.tls else "")
+
+    def new_reader(self) -> ReplyReader:
+        """The reader of the next reply."""
+        return ReplyReader(
+            head_only=self.settings.method == "HEAD",
+            max_body=self.settings.max_body,
+            text=self.settings.body.encode(),
+        )
 
     def _spend(self, phase: str, now_ns: int) -> None:
         self.spent[phase] = self.spent.get(phase, 0) + max(0, now_ns - self.mark)

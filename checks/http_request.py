@@ -38,6 +38,11 @@ class Place:
         ).encode("ascii")
 
     @property
+    def path(self) -> str:
+        """The path without its query."""
+        return self._path.partition("?")[0]
+
+    @property
     def shown(self) -> str:
         """The URL as it is kept: without its query, which may carry a session or a token."""
         return self.url.partition("?")[0]

@@ -20,6 +20,7 @@ from checks import (
 )
 from checks.base import CheckKind
 from checks.tls import check as tls
+from checks.web import check as web
 
 KINDS: Mapping[str, CheckKind] = MappingProxyType(
     {
@@ -30,6 +31,7 @@ KINDS: Mapping[str, CheckKind] = MappingProxyType(
             dns.KIND,
             http.KIND,
             tls.KIND,
+            web.KIND,
             clock.KIND,
             host.KIND,
             path.KIND,

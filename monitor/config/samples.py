@@ -67,12 +67,13 @@ defaults:
 # menilai path (pada tautan) dan egress (di bawah checks: di sini), `gateway-redundancy` menilai
 # vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service. Pedoman tls yang lebih ketat
 # menunggu keputusan Anda: yang tersebut di atas, `rfc9325` sampai `tls-post-quantum`.
-packs: [availability, delay-and-loss, redundancy, tls-baseline, agent-health]
+packs: [availability, delay-and-loss, redundancy, tls-baseline, web-posture, agent-health]
 """
 
 SERVICES = """\
-# Services: an https URL is looked at by http and tls, tcp://host:port by tcp; `dns` is a name
-# that must resolve. / Layanan: URL https diperiksa dengan http dan tls.
+# Services: an https URL is looked at by http, tls and web, tcp://host:port by tcp; `dns` is a name
+# that must resolve, `login` the login page. / Layanan: URL https diperiksa dengan http, tls, dan
+# web; `login` adalah halaman masuk.
 services:
   website:
     name: Situs Pemerintah Kota Kupang

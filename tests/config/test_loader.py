@@ -69,26 +69,38 @@ def test_a_link_with_two_addresses_is_two_series(loaded: Loaded) -> None:
 @pytest.mark.parametrize(
     ("url", "checks"),
     [
-        ("https://192.0.2.9/", ["http", "tls"]),
-        ("http://192.0.2.9/", ["http"]),
+        ("https://192.0.2.9/", ["http", "tls", "web"]),
+        ("http://192.0.2.9/", ["http", "web"]),
         ("tcp://192.0.2.9:5432", ["tcp"]),
         ("tls://192.0.2.9:8443", ["tls"]),
         ("icmp://192.0.2.9", ["icmp"]),
         ("dns://192.0.2.53/www.example", ["dns"]),
-        ("https://[2001:db8::9]:8443/", ["http", "tls"]),
+        ("https://[2001:db8::9]:8443/", ["http", "tls", "web"]),
     ],
 )
 def test_a_services_url_says_which_checks_look(url: str, checks: list[str], loaded: Loaded) -> None:
-    """https is looked at by http and tls, every other scheme by its own check."""
+    """https is looked at by http, tls and web, http by http and web, others by their own check."""
     configuration = loaded(MORE, f"services:\n  s: {{site: core, url: '{url}'}}\n")
     assert [check for check, _ in _series(configuration, "s")] == checks
+
+
+def test_the_login_page_of_a_service_is_looked_at_by_web(loaded: Loaded) -> None:
+    """`login:` of a service is a setting of its web check, over the default and under its own."""
+    text = (
+        "services:\n  a: {site: core, url: 'https://192.0.2.9/', login: /masuk}\n"
+        "  b: {site: core, url: 'https://192.0.2.9/', login: /x, checks: {web: {login: /y}}}\n"
+        "  c: {site: core, url: 'https://192.0.2.9/'}\n"
+    )
+    configuration = loaded(MORE, text)
+    logins = [getattr(_only(configuration, key, "web").settings, "login", None) for key in "abc"]
+    assert logins == ["/masuk", "/y", ""]
 
 
 def test_a_check_is_switched_off_and_another_on(loaded: Loaded) -> None:
     """`false` switches a check off; a check that is named is added, at the target's address."""
     text = (
         "services:\n  s:\n    site: core\n    url: https://192.0.2.9/\n"
-        "    checks: {tls: false, icmp: {count: 2}, tcp: }\n"
+        "    checks: {tls: false, web: false, icmp: {count: 2}, tcp: }\n"
     )
     configuration = loaded(MORE, text)
     assert [check for check, _ in _series(configuration, "s")] == ["http", "icmp", "tcp"]

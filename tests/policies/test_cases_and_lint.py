@@ -180,6 +180,7 @@ def test_pack_names() -> None:
         "rfc9325",
         "tls-baseline",
         "tls-post-quantum",
+        "web-posture",
     )
     with pytest.raises(KeyError):
         pack_text("../rule.py")
