@@ -114,6 +114,8 @@ class Attempt:
             self.address = answer
             self.phase = "connect"
             self.located(now_ns)
+            if self.done is None:
+                return  # the check knows enough without a connection
             self.connection = Connection(self.desk.poller, self, context, name)
             why = self.connection.open(answer, port)
             if why is not None:
