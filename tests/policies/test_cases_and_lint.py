@@ -171,6 +171,7 @@ def test_pack_names() -> None:
         "availability",
         "delay-and-loss",
         "gateway-redundancy",
+        "page-integrity",
         "paths",
         "redundancy",
         "tls-baseline",
