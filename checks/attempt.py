@@ -114,6 +114,8 @@ class Attempt:
             self.address = answer
             self.phase = "connect"
             self.located(now_ns)
+            if self.done is None:
+                return  # the check knows enough without a connection
             self.reach(port, context, name)
 
     def reach(self, port: int, context: ssl.SSLContext | None, name: str) -> None:

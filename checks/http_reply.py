@@ -46,6 +46,8 @@ class Reply:
     """Bytes of the body without its framing, counted up to the bound."""
     contains: bool
     """The text looked for was seen; meaningless when none was looked for."""
+    start: bytes = b""
+    """The first bytes of the body, `http_body.LOOKED_AT` at most; never evidence."""
 
 
 @dataclass(slots=True)
@@ -109,6 +111,7 @@ class ReplyReader:
             encoding=self._text_of(b"content-encoding").lower(),
             size=self._watch.size,
             contains=self._watch.contains,
+            start=self._watch.start,
         )
 
     def feed(self, chunk: bytes) -> bool:

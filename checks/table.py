@@ -19,6 +19,7 @@ from checks import (
     vrrp,
 )
 from checks.base import CheckKind
+from checks.page import check as page
 from checks.tls import check as tls
 from checks.web import check as web
 
@@ -32,6 +33,7 @@ KINDS: Mapping[str, CheckKind] = MappingProxyType(
             http.KIND,
             tls.KIND,
             web.KIND,
+            page.KIND,
             clock.KIND,
             host.KIND,
             path.KIND,

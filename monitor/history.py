@@ -8,6 +8,7 @@ accounted for by the old series and then by the new one.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitor.blocked import BLOCKED
 from monitor.declared import MAINTENANCE, DeclarationRow
 from monitor.derive import Fold, IntervalRow, LabelRow
 from monitor.labels import BLIND, UNREACHABLE
@@ -17,7 +18,6 @@ from policies.availability import Excluded, History
 from policies.debt import Span
 from policies.period import Moments
 
-BLOCKED = "blocked"
 _FOREVER_US = 1 << 60
 
 

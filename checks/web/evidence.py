@@ -95,7 +95,7 @@ class WebEvidence(Evidence):
     `outcome` is that of the page: ok (a reply was read, at least as far as `max_body`), status (it
     is a server error, whose fields say nothing of the page), not-followed (this probe may or can
     not go there; `reason` says why), dns, refused, timeout, unreachable, tls,
-    reset, malformed, too-many-redirects.
+    reset, malformed, too-many-redirects, blocked (the national filter answered in its place).
     """
 
     FACTS: ClassVar[Mapping[str, str]] = {

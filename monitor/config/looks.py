@@ -60,6 +60,8 @@ def asked_look(entry: AnyEntry, check: str, own: Mapping[str, object]) -> str:
 
     `own`: the settings that the entry gives the check; a `port` there is part of the URL.
     """
+    if check == "page":
+        return _page_url(entry)
     found = hosts(entry)
     if not found or check not in _BY_HOST:
         return ""
@@ -75,6 +77,16 @@ def asked_look(entry: AnyEntry, check: str, own: Mapping[str, object]) -> str:
         name = own.get("name")
         return f"dns://{host}/{name}" if name else ""
     return f"{check}://{host}:{port}" if port else f"{check}://{host}"
+
+
+def _page_url(entry: AnyEntry) -> str:
+    """The page that a service or a hotspot's portal is; empty: it is none."""
+    match entry:
+        case ServiceEntry(url=str(url)) if urlsplit(url).scheme in ("http", "https"):
+            return url
+        case HotspotEntry(portal=str(portal)):
+            return portal
+    return ""
 
 
 def _port(entry: AnyEntry, check: str) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from checks.base import Assignment
 from checks.icmp import IcmpSettings
+from checks.page.settings import Baseline
 from monitor.config.configuration import AGENT, Configuration
 from monitor.config.loader import load
 from monitor.config.problem import ConfigurationError
@@ -123,6 +124,23 @@ def test_an_empty_table_is_enough_for_the_path_of_a_link(loaded: Loaded) -> None
         if one.check == "path"
     ]
     assert addresses == ["192.0.2.9", "2001:db8::9"]
+
+
+def test_a_page_is_the_services_url_or_the_portal(loaded: Loaded) -> None:
+    """`page: {}` is enough where there is a page; a baseline is settings like any other."""
+    text = (
+        "services:\n  s:\n    site: core\n    url: https://192.0.2.9/a\n    checks:\n"
+        "      page: {baseline: {link_hosts: [a.example], sitemap_urls: 7}}\n"
+        "hotspots:\n  h: {site: core, ssid: A, portal: 'http://192.0.2.8/', checks: {page: {}}}\n"
+    )
+    configuration = loaded(MORE, text)
+    settings = [_only(configuration, key, "page").settings for key in ("s", "h")]
+    assert [getattr(one, "url", "") for one in settings] == [
+        "https://192.0.2.9/a",
+        "http://192.0.2.8/",
+    ]
+    pinned = getattr(settings[0], "baseline", None)
+    assert pinned == Baseline(link_hosts=("a.example",), sitemap_urls=7)
 
 
 def test_the_agent_asks_for_egress_by_its_uplinks(good: Path) -> None:

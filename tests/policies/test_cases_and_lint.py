@@ -175,6 +175,7 @@ def test_pack_names() -> None:
         "mozilla-intermediate-6.0",
         "mozilla-modern-5.8",
         "mozilla-modern-6.0",
+        "page-integrity",
         "paths",
         "redundancy",
         "rfc9325",
