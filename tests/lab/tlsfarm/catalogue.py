@@ -144,7 +144,8 @@ def _s_server() -> list[Entry]:
 def _old() -> list[Entry]:
     weak = {"ciphers": "ALL:eNULL", "dh": 512}
     return [
-        _entry("ssl102", "sslv2-alone", ("SSLv2",), **weak),
+        # SSLv2 has no place for more than the leaf.
+        _entry("ssl102", "sslv2-alone", ("SSLv2",), fault="incomplete", **weak),
         _entry("ssl102", "sslv3-alone", ("SSLv3",), **weak, options=["no_compression"],
                truth={"compression": False}),
         _entry("ssl102", "ancient", ANCIENT, **weak, truth={"client_renegotiation": True}),
@@ -181,12 +182,13 @@ def _new() -> list[Entry]:
         _entry("ssl40", "nist-mlkem", V13, groups="SecP256r1MLKEM768:P-256",
                truth={"post_quantum": True, "groups": ["SecP256r1MLKEM768", "secp256r1"]}),
         _entry("ssl40", "alpn", alpn=["h2"], truth={"alpn": ["h2"]}),
-        _entry("tlslite", "plain", ALL),
+        # Without a protocol of its own its TLS 1.3 fails on any client that offers one.
+        _entry("tlslite", "plain", ALL, alpn=["http/1.1"], truth={"alpn": ["http/1.1"]}),
         _entry("tlslite", "sslv3-too", ("SSLv3", "TLSv1.0"),
                settings={"minVersion": [3, 0], "maxVersion": [3, 1],
                          "cipherNames": ["aes128", "3des", "rc4"], "macNames": ["sha", "md5"],
                          "versions": [[3, 0], [3, 1]]}),
-        _entry("tlslite", "tls13", V13, settings={"minVersion": [3, 4]}),
+        _entry("tlslite", "tls13", V13, alpn=["http/1.1"], settings={"minVersion": [3, 4]}),
         _entry("tlslite", "anonymous", V12, key="", anon=True,
                settings={"minVersion": [3, 3], "maxVersion": [3, 3],
                          "keyExchangeNames": ["ecdh_anon", "dh_anon"]}),

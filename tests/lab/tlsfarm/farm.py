@@ -1,10 +1,11 @@
-"""Raises the servers of the catalogue on a loopback address of the run's own, and ends them.
+"""Raises the servers of the catalogue, each on a loopback address of its own, and ends them.
 
     with Farm(folder, entries, build=Path("build")) as farm:
         for raised in farm.servers: ...
 
-Ports lie below the kernel's ephemeral range and the address is this process's own, so that
-neither another run nor a client's own port can be in the way.
+The port lies below the kernel's ephemeral range and the addresses are this process's own, so that
+neither another run nor a client's own port can be in the way. An address for each server, because
+a polite client bounds what it asks of one address.
 """
 
 import json
@@ -24,7 +25,7 @@ from tests.lab.parts import command
 from tests.lab.tlsfarm.credentials import Credentials, Shown
 from tests.lab.tlsfarm.entry import Entry, Raised
 
-_FIRST_PORT = 20_001
+_PORT = 20_443
 _READY_S = 60.0
 _PLACE = Path(__file__).parent
 
@@ -35,12 +36,12 @@ class Farm:
     def __init__(self, folder: Path, entries: Sequence[Entry], build: Path | None = None) -> None:
         """`build`: where tests/oracle/tls/install.sh has put its environments, for who needs it."""
         self.folder = folder
-        self.address = f"127.{64 + os.getpid() % 64}.{os.getpid() // 64 % 250 + 1}.1"
+        network = f"127.{64 + os.getpid() % 64}.{os.getpid() // 64 % 250 + 1}"
         self.credentials = Credentials(folder / "credentials")
         self._build = None if build is None else build.absolute()
         self.servers = [
-            Raised(entry=entry, address=self.address, port=_FIRST_PORT + number)
-            for number, entry in enumerate(entries)
+            Raised(entry=entry, address=f"{network}.{number}", port=_PORT)
+            for number, entry in enumerate(entries, start=1)
         ]
         self.processes: list[subprocess.Popen[bytes]] = []
         self._ends = ExitStack()
