@@ -106,6 +106,7 @@ class Gate:
     def __init__(
         self,
         *ports: int,
+        address: str = "127.0.0.1",
         judge: Judge = lambda _: "",
         at_once: int = 1_000,
         every_s: float = 0.0,
@@ -113,6 +114,7 @@ class Gate:
         crumbs: bool = False,
     ) -> None:
         self._ports: Sequence[int] = ports
+        self.address = address
         self._judge, self._at_once, self._every_s = judge, at_once, every_s
         self._pace, self._crumbs = pace, crumbs
         self._open = 0
@@ -124,7 +126,7 @@ class Gate:
         self.turned_away = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self.address, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -167,14 +169,17 @@ class Gate:
             return
         port = self._ports[number % len(self._ports)]
         behind_reader, behind = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            behind.write(first)
-            up = asyncio.ensure_future(_copy(reader, behind))
-            try:
-                await self._down(behind_reader, writer)
-            finally:
-                up.cancel()
+        behind.write(first)
+        ways = [
+            asyncio.ensure_future(_copy(reader, behind)),
+            asyncio.ensure_future(self._down(behind_reader, writer)),
+        ]
+        try:  # whoever leaves first ends both ways
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
             behind.close()
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

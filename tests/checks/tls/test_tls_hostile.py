@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import ssl
+import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from checks.base import Outcome
 from checks.tls import check as tls
 from checks.tls.settings import TlsSettings
 from monitor.model import Family
-from tests.checks.harness import assignment, facts, gather, net_of, run, scope_of
+from tests.checks.harness import assignment, facts, gather, net_of, scope_of
 from tests.lab import hostile_tls as hostile
 from tests.lab.certificates import Authority
 from tests.lab.hostile_tls import Gate
@@ -27,11 +28,16 @@ from tests.lab.tlsserver import StreamServer, Talk, hanging_up, saying, tls_serv
 AUTHORITY = Authority.new()
 LEAF = AUTHORITY.issue("web.example")
 TRUE_PROTOCOLS = ["TLSv1.2", "TLSv1.3"]
-BUDGET = 1_500_000
+BUDGET = 1_000_000
 """Time for a survey of a server that never answers properly, in µs."""
+SPOILED = 1_500_000
+"""The same for one that answers, but not always."""
 PARTIAL = ("protocols_seen", "outside", "groups_outside")
 """Lists of what was found, which may be incomplete."""
-NOT_POSTURE = ("inconclusive", "connect_ms", "handshake_ms", "connections", "reason", "days_left")
+NOT_POSTURE = (
+    *("inconclusive", "connect_ms", "handshake_ms", "connections", "reason", "days_left", "mode"),
+    "server_address",
+)
 MEMORY = 8 << 20
 """Bytes that all surveys of the endless servers together may hold at once."""
 
@@ -55,10 +61,20 @@ ENDLESS: dict[str, Talk] = {
 }
 
 
-def wish(port: int, mode: str = "verdict", **wishes: Any) -> TlsSettings:
-    """Settings of a survey of this port on loopback."""
-    settings = TlsSettings(host="127.0.0.1", port=port, server_name="web.example")
+def wish(server: StreamServer | Gate, mode: str = "verdict", **wishes: Any) -> TlsSettings:
+    """Settings of a survey of this server."""
+    settings = TlsSettings(host=server.address, port=server.port, server_name="web.example")
     return replace(settings, mode=mode, **wishes)
+
+
+def addresses() -> Iterator[str]:
+    """An address for each server: what is asked of one is bounded, for politeness."""
+    return (f"127.0.0.{number}" for number in range(2, 255))
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it on one loop: how hostile peers are borne does not depend on which."""
+    asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
 async def surveyed(*wanted: TlsSettings, **net: Any) -> list[Outcome]:
@@ -101,11 +117,11 @@ def test_who_speaks_no_tls_is_not_said_to_refuse_it(mode: str) -> None:
 
     async def scenario() -> None:
         async with AsyncExitStack() as stack:
-            ports = [
-                (await stack.enter_async_context(StreamServer(talk))).port
-                for talk in NO_TLS.values()
+            servers = [
+                await stack.enter_async_context(StreamServer(talk, address=address))
+                for talk, address in zip(NO_TLS.values(), addresses(), strict=False)
             ]
-            wanted = [wish(port, mode, timeout=BUDGET, full_timeout=BUDGET) for port in ports]
+            wanted = [wish(one, mode, timeout=BUDGET, full_timeout=BUDGET) for one in servers]
             outcomes = await surveyed(*wanted)
         for name, outcome in zip(NO_TLS, outcomes, strict=True):
             found = facts(outcome)
@@ -124,11 +140,11 @@ def test_endless_answers_cost_neither_time_nor_memory(mode: str) -> None:
 
     async def scenario() -> None:
         async with AsyncExitStack() as stack:
-            ports = [
-                (await stack.enter_async_context(StreamServer(talk))).port
-                for talk in ENDLESS.values()
+            servers = [
+                await stack.enter_async_context(StreamServer(talk, address=address))
+                for talk, address in zip(ENDLESS.values(), addresses(), strict=False)
             ]
-            wanted = [wish(port, mode, timeout=BUDGET, full_timeout=BUDGET) for port in ports]
+            wanted = [wish(one, mode, timeout=BUDGET, full_timeout=BUDGET) for one in servers]
             tracemalloc.start()
             try:
                 outcomes = await surveyed(*wanted)
@@ -169,12 +185,12 @@ def test_a_spoiled_way_to_a_server_leads_to_no_false_claim(
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(tls_server(context))
             gates = [
-                await stack.enter_async_context(Gate(server.port, **settings))
-                for settings in GATES.values()
+                await stack.enter_async_context(Gate(server.port, address=address, **settings))
+                for settings, address in zip(GATES.values(), addresses(), strict=False)
             ]
-            budget = {"timeout": 4_000_000, "full_timeout": 4_000_000}
-            (direct,) = await surveyed(wish(server.port, mode, **budget))
-            outcomes = await surveyed(*(wish(gate.port, mode, **budget) for gate in gates))
+            budget = {"timeout": SPOILED, "full_timeout": SPOILED}
+            (direct,) = await surveyed(wish(server, mode))
+            outcomes = await surveyed(*(wish(gate, mode, **budget) for gate in gates))
         clean = facts(direct)
         assert clean["protocols"] == TRUE_PROTOCOLS
         for name, outcome in zip(GATES, outcomes, strict=True):
@@ -183,13 +199,13 @@ def test_a_spoiled_way_to_a_server_leads_to_no_false_claim(
                 assert claims(found, clean) == {}, name
             else:
                 assert not found.get("protocols_seen"), (name, found)
-            assert outcome.elapsed_us < 8_000_000, name
+            assert outcome.elapsed_us < 2 * SPOILED, name
 
     run(scenario)
 
 
 @pytest.mark.parametrize("mode", ["verdict", "full"])
-@pytest.mark.parametrize("name", ["crumbs", "four at once", "one in 20 ms"])
+@pytest.mark.parametrize("name", ["crumbs", "four at once"])
 def test_a_busy_server_is_asked_until_it_has_answered(
     mode: str, name: str, context: ssl.SSLContext
 ) -> None:
@@ -197,7 +213,7 @@ def test_a_busy_server_is_asked_until_it_has_answered(
 
     async def scenario() -> None:
         async with tls_server(context) as server, Gate(server.port, **GATES[name]) as gate:
-            (outcome,) = await surveyed(wish(gate.port, mode))
+            (outcome,) = await surveyed(wish(gate, mode))
         found = facts(outcome)
         assert found.get("protocols") == TRUE_PROTOCOLS, found
         if mode == "full":
@@ -220,8 +236,8 @@ def test_two_servers_behind_one_address_are_not_mixed_into_a_lie(mode: str) -> N
             tls_server(newer) as two,
             Gate(one.port, two.port) as gate,
         ):
-            alone = await surveyed(wish(one.port, "full"), wish(two.port, "full"))
-            (outcome,) = await surveyed(wish(gate.port, mode))
+            alone = await surveyed(wish(one, "full"), wish(two, "full"))
+            (outcome,) = await surveyed(wish(gate, mode))
         suites: dict[str, set[str]] = {}
         for true in map(facts, alone):
             for version, names in true["cipher_suites"].items():
@@ -250,11 +266,13 @@ def lossy(tmp_path: Path) -> Iterator[Pair]:
 
 
 def _await_port(address: str, port: int) -> None:
-    for _ in range(500):
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
         with socket.socket() as trial:
-            trial.settimeout(0.02)
+            trial.settimeout(0.2)
             if trial.connect_ex((address, port)) == 0:
                 return
+        time.sleep(0.01)
     raise TimeoutError(f"nobody listens on port {port}")
 
 
@@ -270,7 +288,8 @@ def _await_port(address: str, port: int) -> None:
 def test_loss_on_the_way_leads_to_no_false_claim(lossy: Pair, loss: str) -> None:
     """Over a way that loses connections or packets each fact is true, or undefined."""
     scope = scope_of("192.0.2.0/24")
-    there = replace(wish(443), host=lossy.far.v4)
+    there = TlsSettings(host=lossy.far.v4, server_name="web.example")
+    there = replace(there, timeout=SPOILED, full_timeout=2 * SPOILED)
 
     async def scenario() -> list[Outcome]:
         whole = await surveyed(there, scope=scope)

@@ -22,8 +22,9 @@ GROUPS = {
     "secp192r1": 19, "secp224r1": 21, "secp256k1": 22, "secp256r1": 23, "secp384r1": 24,
     "secp521r1": 25, "brainpoolP256r1": 26, "brainpoolP384r1": 27, "brainpoolP512r1": 28,
     "x25519": 29, "x448": 30, "brainpoolP256r1tls13": 31, "brainpoolP384r1tls13": 32,
-    "brainpoolP512r1tls13": 33, "curveSM2": 41, "ffdhe2048": 256,
-    "ffdhe3072": 257, "ffdhe4096": 258, "ffdhe6144": 259, "ffdhe8192": 260, "MLKEM512": 512, "MLKEM768": 513, "MLKEM1024": 514,
+    "brainpoolP512r1tls13": 33, "curveSM2": 41, "ffdhe2048": 256, "ffdhe3072": 257,
+    "ffdhe4096": 258, "ffdhe6144": 259, "ffdhe8192": 260, "MLKEM512": 512, "MLKEM768": 513,
+    "MLKEM1024": 514,
     "SecP256r1MLKEM768": 4587, "X25519MLKEM768": 4588, "SecP384r1MLKEM1024": 4589,
     "curveSM2MLKEM768": 4590,
 }  # fmt: skip
