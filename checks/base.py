@@ -51,6 +51,11 @@ def required(doc: str) -> Any:
     return field(metadata={"doc": doc})
 
 
+def derived(default: Any) -> Any:
+    """A settings field that the configuration fills in by itself: no user can write it."""
+    return field(default=default, metadata={"derived": True})
+
+
 def measure(unit: str) -> Any:
     """An evidence field stored as an integer column: `int | None` or a tuple of them."""
     return field(metadata={"stored": "measure", "unit": unit})
@@ -172,6 +177,12 @@ class CheckKind:
     reached: str = ""
     """A boolean fact: true says that something came over the way to the target. Such an
     observation needs no other one to show that the way was clear. Empty: none says so."""
+    needing: Callable[[Settings, frozenset[str]], Settings] | None = None
+    """The settings again, for a prober that measures only what it must: the facts that the rules
+    of this series speak of, and "fact[key]" for each key of a map that is written out; "fact[]"
+    where a rule speaks of the whole map. None: the check measures everything anyway."""
+    full: Callable[[Settings], Settings] | None = None
+    """The settings again, for finding out everything (`sasando check --full`)."""
     derived: bool = False
     """It sends no packet, but says what observations of other targets come to. Its own `available`
     decides the state and opens no incident: the targets that it is derived from tell people."""

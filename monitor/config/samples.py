@@ -60,10 +60,13 @@ defaults:
 
 # Bundled policies to judge by. Two more wait for checks that you ask for: `paths` judges path
 # (under a link) and egress (under checks: here), `gateway-redundancy` judges vrrp, hsrp and
-# neighbour, which need sasando-packets.service.
+# neighbour, which need sasando-packets.service. Stricter books for tls wait for your decision:
+# `rfc9325`, `mozilla-intermediate-6.0`, `mozilla-intermediate-5.8`, `mozilla-modern-6.0`,
+# `mozilla-modern-5.8`, `tls-post-quantum`.
 # Kebijakan bawaan yang dipakai menilai. Dua lagi menunggu pemeriksaan yang Anda minta: `paths`
 # menilai path (pada tautan) dan egress (di bawah checks: di sini), `gateway-redundancy` menilai
-# vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service.
+# vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service. Pedoman tls yang lebih ketat
+# menunggu keputusan Anda: yang tersebut di atas, `rfc9325` sampai `tls-post-quantum`.
 packs: [availability, delay-and-loss, redundancy, tls-baseline, agent-health]
 """
 
