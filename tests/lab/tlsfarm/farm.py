@@ -3,13 +3,14 @@
     with Farm(folder, entries, build=Path("build")) as farm:
         for raised in farm.servers: ...
 
-The port lies below the kernel's ephemeral range and the addresses are this process's own, so that
+The port lies below the kernel's ephemeral range and the addresses are this farm's own, so that
 neither another run nor a client's own port can be in the way. An address for each server, because
 a polite client bounds what it asks of one address.
 """
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -36,7 +37,8 @@ class Farm:
     def __init__(self, folder: Path, entries: Sequence[Entry], build: Path | None = None) -> None:
         """`build`: where tests/oracle/tls/install.sh has put its environments, for who needs it."""
         self.folder = folder
-        network = f"127.{64 + os.getpid() % 64}.{os.getpid() // 64 % 250 + 1}"
+        chance = random.SystemRandom()  # two farms, of this run or another, do not meet
+        network = f"127.{chance.randrange(64, 128)}.{chance.randrange(256)}"
         self.credentials = Credentials(folder / "credentials")
         self._build = None if build is None else build.absolute()
         self.servers = [

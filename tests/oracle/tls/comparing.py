@@ -91,8 +91,8 @@ def told(outcome: Outcome) -> Facts:
     for name in ("groups", "alpn"):
         if name in found:
             found[name] = sorted(found[name])
-    if "ocsp" in found:
-        found["stapled"] = found["ocsp"] != "absent"
+    if found.get("chain"):  # the absence of a staple is told only where one is expected
+        found["stapled"] = found.get("ocsp", "absent") != "absent"
     return found
 
 

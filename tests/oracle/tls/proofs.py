@@ -42,6 +42,8 @@ def by_hello(one: Raised) -> dict[str, Any]:
         if said is not None:
             proved["compression"] = said[0]
             proved["renegotiation"] = "secure" if said[1] else "none"
+    elif "TLSv1.3" in suites:  # which has neither (RFC 8446, 4.1.2 and 4.6)
+        proved |= {"compression": False, "renegotiation": "none", "client_renegotiation": False}
     return proved
 
 

@@ -4,7 +4,9 @@ Runs in the oracle's environment, alone: `python run_sslyze.py < targets.json`.
 """
 
 import json
+import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +38,20 @@ _GROUPS = {"X25519": "x25519", "X448": "x448", "prime256v1": "secp256r1", "prime
 def main() -> None:
     """Scan all targets in one process, as its command line does."""
     order = json.load(sys.stdin)
+    before, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     scanner = Scanner()
     scanner.queue_scans([_request(target, order["ca"]) for target in order["targets"]])
     said = {}
     for result in scanner.get_results():
         name = f"{result.server_location.ip_address}:{result.server_location.port}"
         said[name] = _facts(result)
-    json.dump(said, sys.stdout)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    spent = {
+        "wall": time.monotonic() - begun,
+        "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "peak": after.ru_maxrss * 1_024,
+    }
+    json.dump({"said": said, "spent": spent}, sys.stdout)
 
 
 def _request(target: dict[str, Any], ca: str) -> ServerScanRequest:
