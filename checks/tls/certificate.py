@@ -35,6 +35,8 @@ _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
 _READ: Memory[bytes, x509.Certificate | None] = Memory(256)
 """Certificates by their bytes; intermediates are shared by many servers."""
+_LONGEST_KEY = 8_192
+"""Bits of the longest RSA key whose signatures are checked."""
 _MEMORABLE = 8_192
 """Bytes of the largest certificate that is remembered: a hostile one may be much larger."""
 
@@ -99,13 +101,17 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool | No
     """Whether the issuer's name and key are those that signed the certificate.
 
     None: the names fit and the signature is of a kind (MD5, SHA-1, GOST, …) that cannot be
-    checked here. It proves nothing, and it is no forgery either.
+    checked here, or by a key so long that a hostile chain of them would hold up the loop. It
+    proves nothing, and it is no forgery either.
     """
     try:
         if certificate.issuer != issuer.subject:
             return False
     except UNREADABLE:
         return False
+    kind, bits = key_of(issuer)
+    if kind in ("rsa", "dsa") and (bits or 0) > _LONGEST_KEY:
+        return None
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, UnsupportedAlgorithm):  # the library raises both for an old hash

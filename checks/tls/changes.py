@@ -56,10 +56,8 @@ class Changes:
 
 
 def troubled(fields: Mapping[str, Any]) -> bool:
-    """An old protocol, or a suite outside of every profile that was asked for."""
-    outside = fields.get("outside") or {}
-    legacy = _LEGACY.intersection(fields.get("protocols_seen") or ())
-    return bool(legacy) or bool(outside and all(outside.values()))
+    """An old protocol: with which suites? What is outside of a profile is listed anyway."""
+    return not _LEGACY.isdisjoint(fields.get("protocols_seen") or ())
 
 
 def _mark(fields: Mapping[str, Any]) -> _Mark:

@@ -14,6 +14,7 @@ from checks import trust
 from checks.address import ascii_host, families_of, literal_family
 from checks.attempt import Attempt, ConnectionProber, Desk
 from checks.base import CheckKind, Done, Net, Probe, Prober, Settings
+from checks.connection import internal
 from checks.deadline import Deadlines, Expiring
 from checks.failure import Failure
 from checks.tls.chain import certificate_facts
@@ -94,7 +95,9 @@ class TlsAttempt(Attempt):
     def expire(self, now_ns: int) -> None:
         """The time is up: of the wait for a turn, or of the survey."""
         visit = self.visit
-        if visit is None:
+        if visit is None and self.seen:  # while further addresses were sought
+            self.end(self._evidence(self.seen), now_ns)
+        elif visit is None:
             super().expire(now_ns)
         elif visit.connections == 0:
             message = f"too many surveys wait for {self.address}: raise per_minute or at_once"
@@ -125,10 +128,13 @@ class TlsAttempt(Attempt):
             self.connections += visit.connections
             if not self.times:
                 self.times = {"connect_us": visit.connect_us, "handshake_us": visit.handshake_us}
-            if fault is not None:
-                self.end(fault)
-            else:
-                then(visit, wishes)
+            try:
+                if fault is not None:
+                    self.end(fault)
+                else:
+                    then(visit, wishes)
+            except Exception as error:  # noqa: BLE001 - a probe's boundary
+                self.end(internal(error))
 
         now_ns = self.desk.net.boottime_ns()
         self.phase = "tls"

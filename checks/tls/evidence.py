@@ -31,6 +31,7 @@ class TlsEvidence(Evidence):
         "cipher_suites": "map<string,list<string>>",
         "suite_preference": "map<string,string>",
         "outside": "map<string,list<string>>",
+        "outside_searched": "map<string,bool>",
         "groups": "list<string>",
         "groups_outside": "map<string,list<string>>",
         "post_quantum": "bool",
@@ -88,6 +89,7 @@ class TlsEvidence(Evidence):
     cipher_suites: dict[str, tuple[str, ...]] | None = posture()  # noqa: RUF009 - it is field()
     suite_preference: dict[str, str] | None = posture()  # noqa: RUF009 - it is field()
     outside: dict[str, tuple[str, ...]] | None = posture()  # noqa: RUF009 - it is field()
+    outside_searched: dict[str, bool] | None = posture()  # noqa: RUF009 - it is field()
     groups: tuple[str, ...] | None = posture()
     groups_outside: dict[str, tuple[str, ...]] | None = posture()  # noqa: RUF009 - it is field()
     post_quantum: bool | None = posture()

@@ -55,13 +55,19 @@ def why(answer: Answer) -> str:
     return "no answer to that question"
 
 
+def crowded(answer: Answer) -> bool:
+    """Whether the answer may come of too many connections: the server said nothing at all."""
+    said = why(answer)
+    silent = not said.startswith(("alert", "malformed", "not-tls")) and said not in ENOUGH
+    return isinstance(answer, Inconclusive | Lost) and silent
+
+
 def ask(found: Findings, question: Question) -> Generator[Question, Answer, Answer]:
     """The answer; an inconclusive one after `TRIES` is noted."""
     last: Answer = GIVEN_UP
     errors = 0
     for attempt in range(TRIES):
-        # An alert is no sign of a busy server: the next try need not wait.
-        pause = attempt > 0 and not why(last).startswith("alert")
+        pause = attempt > 0 and crowded(last)
         answer = yield replace(question, attempt=attempt, pause=pause)
         if answer is GIVEN_UP:
             break
@@ -89,9 +95,9 @@ def _old(question: Question) -> bool:
 def _again(answer: Answer, found: Findings) -> bool:
     """Whether the same question may find another answer. Silence from the start will last."""
     said = why(answer)
-    if not isinstance(answer, Inconclusive | Lost) or said in ENOUGH:
-        return False
-    return not said.startswith(("malformed", "not-tls")) and (found.heard or said != "timeout")
+    if isinstance(answer, Inconclusive) and said.startswith("alert"):
+        return True
+    return crowded(answer) and (found.heard or said != "timeout")
 
 
 def hello(

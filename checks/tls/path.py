@@ -115,7 +115,7 @@ def _why(
             return "chain-expired"
         if not _named(leaf, between, roots):
             return "unknown-authority"
-        return "web-pki" if _signed(leaf, between, roots, now) else "invalid"
+        return _by_signatures(leaf, between, roots, now)
     except UNREADABLE:  # a name that cannot be read is the name of no authority
         return "unknown-authority"
 
@@ -131,24 +131,26 @@ def _named(leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: R
     return False
 
 
-def _signed(
+def _by_signatures(
     leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: Roots, now: datetime
-) -> bool:
-    """Whether signatures of authorities lead to a root, whatever else is wrong with them.
+) -> str:
+    """web-pki when signatures of authorities lead to a root, whatever else is wrong with them.
 
-    Each certificate is passed once: the work is bounded by the square of `CHAIN_BOUND`.
+    chain-expired when that root is no longer valid; invalid when they lead nowhere. Each
+    certificate is passed once: the work is bounded by the square of `CHAIN_BOUND`.
     """
     current, left = leaf, list(between)
     for _ in range(CHAIN_BOUND):
         anchors = roots.by_subject.get(current.issuer, ())
-        if any(may_be_issued(root, current) and _valid(root, now) for root in anchors):
-            return True
+        above = [root for root in anchors if may_be_issued(root, current)]
+        if above:
+            return "web-pki" if any(_valid(root, now) for root in above) else "chain-expired"
         above = [item for item in left if _may_issue(item, now) and may_be_issued(item, current)]
         if not above:
-            return False
+            return "invalid"
         current = above[0]
         left.remove(current)
-    return False
+    return "invalid"
 
 
 def _may_issue(certificate: x509.Certificate, now: datetime) -> bool:

@@ -102,7 +102,9 @@ def _suites(found: Findings, wishes: Wishes) -> dict[str, Any]:
             if version in found.preference
         }
     if "outside" in wishes.facts:
-        fields["outside"] = _outside(found, wishes)
+        searched = _searched(found, wishes)
+        fields["outside"] = _outside(found, wishes, searched)
+        fields["outside_searched"] = dict.fromkeys(searched, True)
     dhe = [code for seen in found.seen.values() for code in seen if _exchange(code) == "DHE"]
     fields["dhe"] = True if dhe else found.dhe
     fields["dh_bits"] = found.dh_bits
@@ -113,17 +115,26 @@ def _exchange(code: int) -> str:
     return SUITES[code].exchange if code in SUITES else ""
 
 
-def _outside(found: Findings, wishes: Wishes) -> dict[str, tuple[str, ...]]:
-    """By profile what is outside of it; a profile that is not decided is absent."""
-    seen = sorted(code for codes in found.seen.values() for code in codes)
-    decided: dict[str, tuple[str, ...]] = {}
+def _searched(found: Findings, wishes: Wishes) -> tuple[str, ...]:
+    """The profiles of which everything outside is known, in every version."""
+    if not _known(found, EVERY):
+        return ()
+    return tuple(
+        name
+        for name in wishes.profiles
+        if all(_within(found, version, name) for version in found.accepted)
+    )
+
+
+def _outside(found: Findings, wishes: Wishes, searched: tuple[str, ...]) -> dict[str, Any]:
+    """By profile what is outside of it; absent where nothing is found and not all is known."""
+    seen = sorted({code for codes in found.seen.values() for code in codes})
+    told = {}
     for name, allowed in wishes.profiles.items():
-        bad = dict.fromkeys(suite_name(code) for code in seen if code not in allowed)
-        if bad:
-            decided[name] = tuple(bad)
-        elif _known(found, EVERY) and all(_within(found, v, name) for v in found.accepted):
-            decided[name] = ()
-    return decided
+        bad = tuple(suite_name(code) for code in seen if code not in allowed)
+        if bad or name in searched:
+            told[name] = bad
+    return told
 
 
 def _within(found: Findings, version: Version, profile: str) -> bool:

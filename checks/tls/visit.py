@@ -5,13 +5,15 @@ again after a pause. The visit ends exactly once: surveyed, cut off, or by a fau
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from checks.connection import internal
 from checks.deadline import Deadlines, Expiring
 from checks.poller import Poller
 from checks.tls.asking import Asking
-from checks.tls.lines import Answer
+from checks.tls.lines import Answer, crowded
 from checks.tls.outcomes import Inconclusive
 from checks.tls.plan import Asked, Survey
 from checks.tls.question import Lost
@@ -68,6 +70,7 @@ class Visit:
         self._askings: dict[int, Asking] = {}
         self._pauses: dict[int, _Pause] = {}
         self._minded = False
+        self._over = False
         self._nobody = True
         """Every connection so far failed before it was open."""
 
@@ -83,6 +86,10 @@ class Visit:
 
     def proceed(self, now_ns: int) -> None:
         """See `turns.Visitor`: connect and ask."""
+        with self._boundary():
+            self._ask(now_ns)
+
+    def _ask(self, now_ns: int) -> None:
         asked = self._ready.popleft()
         if self.survey.moot(asked):
             self.door.ended()
@@ -112,14 +119,24 @@ class Visit:
         self._end(None)
 
     def resume(self, asked: Asked, now_ns: int) -> None:
-        """A pause is over."""
-        del self._pauses[asked.number]
-        if self.survey.worth(asked):
-            self._ready.append(asked)
-        else:
-            self.survey.give_up(asked.number)
-            self._refill(now_ns)
-        self._go_on(now_ns)
+        """A pause is over, unless the visit has ended meanwhile."""
+        if self._pauses.pop(asked.number, None) is None:
+            return
+        with self._boundary():
+            if self.survey.worth(asked):
+                self._ready.append(asked)
+            else:
+                self.survey.give_up(asked.number)
+                self._refill(now_ns)
+            self._go_on(now_ns)
+
+    @contextmanager
+    def _boundary(self) -> Iterator[None]:
+        """A defect of ours ends this visit, by its fault, and no other."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a probe's boundary
+            self._end(internal(error))
 
     def _patience_ns(self) -> int:
         share_ns = self._budget_ns // _SHARE
@@ -136,10 +153,11 @@ class Visit:
         if isinstance(answer, Fault):
             self._end(answer)
             return
-        self._note(asking, answer, now_ns)
-        self.survey.answer(asking.asked.number, answer)
-        self._refill(now_ns)
-        self._go_on(now_ns)
+        with self._boundary():
+            self._note(asking, answer, now_ns)
+            self.survey.answer(asking.asked.number, answer)
+            self._refill(now_ns)
+            self._go_on(now_ns)
 
     def _note(self, asking: Asking, answer: Answer, now_ns: int) -> None:
         """Times of the first connection, and whether the server minds so many."""
@@ -148,7 +166,7 @@ class Visit:
             if self.connect_us is None:
                 self.connect_us = max(0, asking.connected_ns - asking.began_ns) // 1_000
         if isinstance(answer, Inconclusive | Lost):
-            if self.survey.found.heard:
+            if self.survey.found.heard and crowded(answer):
                 self._minded = True
                 self.door.minds(asking.began_ns, now_ns)
         elif self.handshake_us is None:
@@ -172,6 +190,9 @@ class Visit:
             self.door.serve(now_ns)
 
     def _end(self, fault: Fault | None) -> None:
+        if self._over:
+            return
+        self._over = True
         askings, self._askings = self._askings, {}
         for asking in askings.values():
             self._ground.rounds.lift(asking, asking.deadline_ns)

@@ -25,7 +25,7 @@ from policies.rule import Policy, Rule
 from policies.selection import applicable
 from policies.source import PolicySource
 
-_MAP = r"""\bevidence\.{name}\b(?!\.)(?:\s*\[\s*(["'])([^"']*)\1\s*\])?"""
+_MAP = r"""\bevidence\.{name}\b(?:\s*\[\s*(["'])([^"']*)\1\s*\])?"""
 """A map in an expression, and its key where that is written out."""
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from checks.tls.answer import (
@@ -120,6 +120,13 @@ _SESSION = THIRTEEN.sent_session_id
         ),
         (server_hello(0x0303, 0x1301, ((43, b"\x03\x03"),), session_id=_SESSION), "version"),
         (server_hello(0x0304, 0x1301, session_id=_SESSION), "version"),
+        (server_hello(0x0302, 0x1301, (flights.SUPPORTED_13,), session_id=_SESSION), "version"),
+        (
+            server_hello(
+                0x0303, 0x1301, (flights.SUPPORTED_13,), session_id=_SESSION, compression=1
+            ),
+            "compression",
+        ),
         (server_hello(0x0303, 0x1301, ((7, b""), (7, b""))), "extensions"),
         (server_hello(0x0303, 0x1301, tuple((code, b"") for code in range(65))), "extensions"),
         (message(2, b"\x03\x03" + RANDOM), "server hello"),
@@ -131,6 +138,17 @@ _SESSION = THIRTEEN.sent_session_id
 def test_what_tls_1_3_forbids_is_no_answer(whole: bytes, why: str) -> None:
     """A suite, group or version that was not offered, and broken bytes, are inconclusive."""
     assert told(THIRTEEN, [handshake(whole)]) == Inconclusive(f"malformed: {why}")
+
+
+def test_a_share_that_helps_nobody_is_no_answer() -> None:
+    """An empty key, and a retry for the group whose key was sent, are against the rules."""
+    with_share = replace(THIRTEEN, key_shares=((29, bytes(32)),))
+    empty = flights.modern_hello(with_share, 0x1301, 29, b"")
+    assert told(with_share, [handshake(empty)]) == Inconclusive("malformed: key share")
+    again = flights.retry_request(with_share, 0x1301, 29, b"cookie")
+    assert told(with_share, [handshake(again)]) == Inconclusive("malformed: group")
+    wrong = record(20, b"\x02")
+    assert told(THIRTEEN, [wrong]) == Inconclusive("malformed: record type 20")
 
 
 def test_only_what_was_offered_is_accepted() -> None:
@@ -168,17 +186,26 @@ def test_an_older_version_than_asked_is_a_refusal() -> None:
     assert told(narrow, [handshake(whole)]) == Refused(alert=None, note="answered secp256r1")
 
 
-@given(level=st.integers(0, 255), code=st.integers(0, 255), split_at=st.booleans())
+@settings(max_examples=200)
+@example(level=1, code=90, split_at=False)
+@example(level=2, code=0, split_at=True)
+@given(
+    level=st.one_of(st.sampled_from([1, 2]), st.integers(0, 255)),
+    code=st.one_of(st.sampled_from(sorted(ALERTS)), st.integers(0, 255)),
+    split_at=st.booleans(),
+)
 def test_alerts_refuse_only_where_they_mean_it(level: int, code: int, split_at: bool) -> None:
     """A fatal alert of the list refuses; every other one, and every warning, does not."""
     wire = alert(level, code)
     if split_at:
         wire = record(21, bytes((level,))) + record(21, bytes((code,)))
-    found = told(TWELVE, [wire])
+    found = told(TWELVE, [wire], end="reset")
     if level not in (1, 2):
         assert found == Inconclusive("malformed: alert level")
-    elif code == 0 or (level == 1 and code != 90):
+    elif code == 0:
         assert found == Inconclusive("closed")
+    elif level == 1 and code != 90:
+        assert found == Inconclusive("reset")
     elif level == 2 and code in REFUSALS:
         assert found == Refused(alert=code)
         assert found.word == ALERTS[code]
@@ -252,6 +279,79 @@ def test_what_is_not_tls_is_named() -> None:
     assert told(TWELVE, [record(23, b"x")]) == Inconclusive("malformed: record type 23")
     assert told(TWELVE, [record(22, b"")]) == Inconclusive("malformed: empty record")
     assert told(TWELVE, [b"\x16\x03\x03\xff\xff"]) == Inconclusive("malformed: record length")
+
+
+def test_a_hello_request_between_is_in_no_transcript() -> None:
+    """HelloRequest may come at any time and means nothing here (RFC 5246, 7.4.1.1)."""
+    flight = message(0, b"") + server_hello(0x0303, _RSA) + message(0, b"") + DONE
+    found = told(TWELVE, [handshake(flight)])
+    assert isinstance(found, Accepted)
+    assert (found.raw, found.client_certificate) == (server_hello(0x0303, _RSA) + DONE, False)
+    assert told(THIRTEEN, [handshake(message(0, b""))]) == Inconclusive("malformed: message 0")
+
+
+def test_no_more_than_ten_certificates_are_kept() -> None:
+    """A longer chain is read to its end, and its beginning is kept."""
+    chain = tuple(bytes((number,)) * 9 for number in range(25))
+    found = told(TWELVE, [handshake(server_hello(0x0303, _RSA) + certificate(*chain) + DONE)])
+    assert isinstance(found, Accepted)
+    assert (found.chain, found.trouble) == (chain[:10], "")
+
+
+def test_messages_add_up_to_the_bound() -> None:
+    """Several messages that are small enough one by one are too much together."""
+    hello = server_hello(0x0303, _DHE)
+    more = certificate(bytes(40_000)) + message(22, b"\x01" + vector(3, bytes(30_000)))
+    found = told(TWELVE, [handshake(hello + more, range(0, 70_000, 10_000))])
+    assert isinstance(found, Accepted)
+    assert (found.trouble, found.ocsp) == ("too-much", None)
+
+
+def test_a_hint_may_come_before_the_key_of_a_shared_secret() -> None:
+    """The group of ECDHE_PSK and the prime of DHE_PSK stand after the hint (RFC 4279, RFC 5489)."""
+    for suite, key, parts in (
+        (0xC037, ecdhe(23), (23, None)),
+        (0x00B2, dhe(2048), (None, 2048)),
+    ):
+        hinted = message(12, vector(2, b"a hint") + key[4:])
+        found = told(
+            asked(Version.TLS12, suite), [handshake(server_hello(0x0303, suite) + hinted + DONE)]
+        )
+        assert isinstance(found, Accepted)
+        assert (found.group, found.dh_bits) == parts
+
+
+@pytest.mark.parametrize(
+    "body", [vector(2, b"") + vector(2, b"\2") * 2, vector(2, b"\7") + vector(2, b"") * 2, b"\0"]
+)
+def test_a_prime_of_nothing_is_malformed(body: bytes) -> None:
+    """Empty Diffie-Hellman numbers are no group."""
+    flight = server_hello(0x0303, _DHE) + message(12, body)
+    found = told(TWELVE, [handshake(flight)])
+    assert isinstance(found, Accepted)
+    assert (found.trouble, found.dh_bits) == ("malformed: server key exchange", None)
+
+
+def test_a_protocol_is_one_readable_name() -> None:
+    """Two ALPN names, an empty one, or bytes that are no text leave it undefined."""
+    for body, name in (
+        (vector(2, vector(1, b"h2")), "h2"),
+        (vector(2, vector(1, b"h2") * 2), None),
+        (vector(2, vector(1, b"")), None),
+        (vector(2, vector(1, b"\xff")), None),
+        (b"", None),
+    ):
+        found = told(TWELVE, [handshake(server_hello(0x0303, _RSA, ((16, body),)))], "hello")
+        assert isinstance(found, Accepted)
+        assert found.alpn == name
+
+
+def test_secure_renegotiation_is_an_empty_connection() -> None:
+    """Only the form of RFC 5746 (3.4) counts: one byte, zero."""
+    for body, secure in ((b"\x00", True), (b"", False), (b"\x01x", False)):
+        found = told(TWELVE, [handshake(server_hello(0x0303, _RSA, ((0xFF01, body),)))], "hello")
+        assert isinstance(found, Accepted)
+        assert found.secure_renegotiation is secure
 
 
 def test_grease_from_a_server_is_passed_over() -> None:

@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.tls.certificate import read
+from checks.tls.certificate import issued, read
 from checks.tls.chain import certificate_facts
 from checks.tls.problems import problems_of
 from checks.tls.roots import Roots, roots_among
@@ -126,12 +126,16 @@ def test_facts_are_remembered_until_a_certificate_turns() -> None:
     assert facts(LEAF, MIDDLE)["trusted"] is True
 
 
-def test_a_roots_own_end_turns_remembered_facts() -> None:
-    """When a root expires, a chain that was remembered as trusted no longer is."""
-    short = root("Short Root", key=new_key("ec", 4), days=10)
+def test_a_roots_own_time_turns_remembered_facts() -> None:
+    """Before a root begins and after it ends, a chain remembered as trusted is not."""
+    begin, end = NOW - timedelta(hours=1), NOW + timedelta(days=10)
+    short = root("Short Root", key=new_key("ec", 4), since=begin, until=end)
     leaf, known = short.leaf(), roots(short)
     assert facts(leaf, roots=known)["trusted"] is True
-    assert facts(leaf, roots=known, now=NOW + timedelta(days=11))["trusted"] is False
+    late = facts(leaf, roots=known, now=end + timedelta(seconds=1))
+    assert (late["trusted"], late["trust_error"]) == (False, "chain-expired")
+    assert facts(leaf, roots=known)["trusted"] is True
+    assert facts(leaf, roots=known, now=begin - timedelta(seconds=1))["trusted"] is False
 
 
 def test_other_roots_are_another_question() -> None:
@@ -141,9 +145,13 @@ def test_other_roots_are_another_question() -> None:
 
 
 def test_what_is_given_out_may_be_changed() -> None:
-    """A caller that changes its facts does not change the remembered ones."""
-    facts(LEAF, MIDDLE)["trusted"] = False
-    assert facts(LEAF, MIDDLE)["trusted"] is True
+    """A caller that changes its facts, new or remembered, does not change what is remembered."""
+    leaf = ROOT.leaf()
+    for _ in range(2):
+        given_out = facts(leaf)
+        assert given_out["trusted"] is True
+        given_out["trusted"] = False
+    assert facts(leaf)["trusted"] is True
 
 
 def test_timestamps_of_logs_are_added_up() -> None:
@@ -191,6 +199,16 @@ def test_a_cross_signed_authority_belongs_to_the_chain() -> None:
     crossed = OTHER.authority("Test Middle", key=MIDDLE.key)
     assert problems(LEAF, MIDDLE, crossed) == ()
     assert problems(LEAF, crossed, MIDDLE, ROOT) == ("root-sent",)
+
+
+def test_very_long_keys_are_not_worked_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signature by a key beyond the bound is not checked: neither true nor forged."""
+    long = root("Long Root", key=new_key("rsa2048"))
+    leaf = long.leaf()
+    assert issued(long.certificate, leaf.certificate) is True
+    monkeypatch.setattr("checks.tls.certificate._LONGEST_KEY", 1024)
+    assert issued(long.certificate, leaf.certificate) is None
+    assert issued(ROOT.certificate, leaf.certificate) is False
 
 
 def test_weak_keys_are_told() -> None:

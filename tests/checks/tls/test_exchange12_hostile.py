@@ -1,6 +1,7 @@
 """Servers of TLS 1.2 and earlier whose bytes were damaged, are out of order, or never end."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 
 from checks.tls.dialogue import handshake
 from checks.tls.exchange12 import Exchange12, Shown12
+from checks.tls.hello import RENEGOTIATION
 from checks.tls.outcomes import Inconclusive, Refused
+from checks.tls.parsing import Cursor, extensions
+from checks.tls.protection12 import Aead12
 from tests.checks.tls.exchange_peers import Inside, places_of
 from tests.lab.certificates import Authority
 
@@ -156,6 +160,49 @@ def test_a_required_certificate_is_believed_only_after_we_showed_none(tmp_path: 
     found = result(exchange, alert)
     assert isinstance(found, Shown12)
     assert (found.client_certificate, found.finished) == ("required", False)
+
+
+def test_a_wrong_finished_is_malformed() -> None:
+    """A server with the right keys that does not know what was said is not shown."""
+    exchange = Exchange12("web.example")
+    exchange.feed(Inside(CONTEXT).take(exchange.first()))
+    protection = exchange._server_protection
+    assert isinstance(protection, Aead12)
+    sealed = protection.seal(22, handshake(20, bytes(12)))
+    protection._number = 0  # it is read by the same one
+    assert result(exchange, CHANGED + sealed) == Inconclusive("malformed: finished")
+
+
+def test_a_signature_of_a_kind_that_was_not_offered_is_malformed() -> None:
+    """The scheme of the ServerKeyExchange is one of ours."""
+    exchange = Exchange12("web.example")
+    said = messages_of(Inside(CONTEXT).take(exchange.first()))
+    at = 4 + 4 + said[2][7]
+    said[2] = said[2][:at] + b"\x07\x08" + said[2][at + 2 :]
+    assert result(exchange, record(*said)) == Inconclusive("malformed: signature")
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_a_second_hello_is_bound_only_where_the_server_knows_how(knows: bool) -> None:
+    """RFC 5746, 3.5: with our Finished inside where it can be, without the extension elsewhere."""
+    exchange, server = Exchange12("web.example", renegotiate=True), Inside(CONTEXT)
+    told = exchange.feed(server.take(exchange.first()))
+    assert exchange._answer is not None
+    if not knows:
+        exchange._answer = replace(exchange._answer, extensions={})
+    before = len(exchange._transcript)
+    exchange.feed(server.take(told))
+    again = extensions_of(bytes(exchange._transcript[before:]))
+    assert again.get(RENEGOTIATION) == (b"\x0c" + exchange._client_verify if knows else None)
+
+
+def extensions_of(hello: bytes) -> dict[int, bytes]:
+    """The extensions of a ClientHello message."""
+    cursor = Cursor(hello[4:], "hello")
+    cursor.take(34)
+    for size in (1, 2, 1):
+        cursor.vector(size)
+    return extensions(cursor.vector(2))
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\x16\x03\x03\x00\x04", b"\x15\x03\x03\x00\x02"])

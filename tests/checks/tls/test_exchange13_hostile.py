@@ -14,6 +14,7 @@ from checks.tls.agreement import X25519
 from checks.tls.dialogue import handshake
 from checks.tls.exchange13 import Exchange13, Shown13
 from checks.tls.outcomes import Inconclusive, Refused
+from checks.tls.serverhello import RETRY_RANDOM
 from tests.checks.tls.exchange_peers import (
     Inside,
     Scripted,
@@ -46,7 +47,8 @@ def verify(server: Scripted, scheme: int = 0x0403, key: bytes = LEAF.key) -> byt
     private = serialization.load_pem_private_key(key, None)
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     content = b" " * 64 + b"TLS 1.3, server CertificateVerify\x00" + server.digest()
-    signature = private.sign(content, ec.ECDSA(hashes.SHA256()))
+    made = {0x0503: hashes.SHA384(), 0x0203: hashes.SHA1()}
+    signature = private.sign(content, ec.ECDSA(made.get(scheme, hashes.SHA256())))
     return handshake(15, scheme.to_bytes(2, "big") + len(signature).to_bytes(2, "big") + signature)
 
 
@@ -81,7 +83,7 @@ def test_a_wrong_signature_is_malformed() -> None:
     """Another's key, a scheme of another kind, curve or time, and what was not offered."""
     other = Authority.new().issue("web.example").key
     cases: list[tuple[int, bytes]] = [(0x0403, other)]
-    cases += [(scheme, LEAF.key) for scheme in (0x0503, 0x0203, 0x0401, 0x0804, 0x0807, 0x1234)]
+    cases += [(scheme, LEAF.key) for scheme in (0x0503, 0x0203, 0x0401, 0x0804, 0x0807, 0x0708)]
     for scheme, key in cases:
         exchange, server = started()
         exchange.feed(server.says(encrypted_extensions(), certificate([DER])))
@@ -128,6 +130,14 @@ def test_messages_come_in_their_order() -> None:
             exchange.feed(server.says(messages[name](server)))
         assert isinstance(exchange.result, Inconclusive)
         assert exchange.result.why.startswith("malformed: message")
+
+
+def test_a_change_of_cipher_is_one_byte_without_meaning() -> None:
+    """What is passed over has to be what old middleboxes want to see (RFC 8446, 5)."""
+    for content in (b"\x02", b"\x01\x01", b""):
+        exchange, _ = started()
+        exchange.feed(b"\x14\x03\x03\x00" + bytes([len(content)]) + content)
+        assert exchange.result == Inconclusive("malformed: change cipher spec")
 
 
 def test_nothing_is_glued_to_a_message_before_new_keys() -> None:
@@ -218,12 +228,11 @@ def test_an_alert_inside_is_an_alert() -> None:
 
 def test_a_server_may_not_ask_for_another_hello_twice() -> None:
     """A second HelloRetryRequest, one for a share that is there, and one that changes nothing."""
-    retry = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
 
     def request(exchange: Exchange13, group: int) -> bytes:
         hello = exchange.first()
         session = hello[44 : 44 + hello[43]]
-        body = b"\x03\x03" + bytes.fromhex(retry) + bytes((len(session),)) + session
+        body = b"\x03\x03" + RETRY_RANDOM + bytes((len(session),)) + session
         body += b"\x13\x01\x00\x00\x0c\x00\x2b\x00\x02\x03\x04\x00\x33\x00\x02"
         message = handshake(2, body + group.to_bytes(2, "big"))
         return b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
@@ -239,6 +248,20 @@ def test_a_server_may_not_ask_for_another_hello_twice() -> None:
         exchange = Exchange13(offered=(X25519, 23))
         exchange.feed(request(exchange, group))
         assert exchange.result == Inconclusive("malformed: group")
+
+
+def test_the_suite_of_a_second_hello_stays() -> None:
+    """After a HelloRetryRequest, here one for its cookie alone, no other suite may be chosen."""
+    exchange = Exchange13(offered=(X25519,))
+    hello = exchange.first()
+    body = b"\x03\x03" + RETRY_RANDOM + hello[43 : 44 + hello[43]] + b"\x13\x01\x00"
+    body += b"\x00\x0d\x00\x2b\x00\x02\x03\x04\x00\x2c\x00\x03\x00\x01c"
+    message = handshake(2, body)
+    again = exchange.feed(b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message)
+    assert again.startswith(CHANGED)
+    assert b"\x00\x2c\x00\x03\x00\x01c" in again
+    exchange.feed(Scripted(again[len(CHANGED) :], suite=0x1302).greeting())
+    assert exchange.result == Inconclusive("malformed: suite")
 
 
 def test_whoever_sends_without_end_is_cut_off() -> None:

@@ -174,11 +174,14 @@ def test_the_facts_of_a_chain_carry_the_response() -> None:
     assert "ocsp" not in _facts(encoded, roots=())
 
 
+_KNOWN = roots_among([ROOT.certificate])
+
+
 def _facts(encoded: bytes, now: datetime = NOW, roots: tuple[Party, ...] = (ROOT,)) -> Any:
     return certificate_facts(
         (LEAF.der,),
         name="web.example",
-        roots=roots_among([party.certificate for party in roots]),
+        roots=_KNOWN if roots else None,
         own_roots=None,
         now=now,
         ocsp=encoded,

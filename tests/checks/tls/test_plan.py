@@ -148,6 +148,10 @@ def test_lost_answers_never_become_wrong_ones(
     if "good" in outside:
         assert bool(outside["good"]) is bool(every - allowed)
         assert set(outside["good"]) <= every - allowed
+    searched = found["outside_searched"]
+    assert isinstance(searched, dict)
+    if "good" in searched:
+        assert set(outside["good"]) == every - allowed
     modern = truth[-1] == "TLSv1.3"
     quantum = modern and not set(server.groups).isdisjoint(POST_QUANTUM)
     assert found.get("post_quantum") in (None, quantum)
@@ -163,8 +167,9 @@ def test_a_verdict_decides_every_profile(server: PaperServer) -> None:
     every = {name for version in WITH_HELLOS for name in usable(server, version)}
     outside = found["outside"]
     assert isinstance(outside, dict)
-    assert bool(outside["good"]) is bool(every - {suite_name(code) for code in GOOD})
-    assert outside["empty"]
+    assert set(outside["good"]) == every - {suite_name(code) for code in GOOD}
+    assert set(outside["empty"]) == every
+    assert found["outside_searched"] == {"good": True, "empty": True}
     assert "cipher_suites" not in found
 
 

@@ -90,18 +90,19 @@ def test_each_version_has_its_suites() -> None:
     modern, twelve = offered[Version.TLS13], offered[Version.TLS12]
     assert set(range(0x1301, 0x1306)) <= modern
     assert not modern & twelve
-    gcm, cbc256, cbc, fortezza = codes_of(
+    gcm, cbc256, gost, cbc, fortezza = codes_of(
         [
             "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
             "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+            "TLS_GOSTR341112_256_WITH_28147_CNT_IMIT",
             "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
             "SSL_FORTEZZA_KEA_WITH_NULL_SHA",
         ]
     )
-    assert {gcm, cbc256, cbc} <= twelve
+    assert {gcm, cbc256, gost, cbc} <= twelve
     for old in (Version.TLS10, Version.TLS11, Version.SSL3):
         assert cbc in offered[old]
-        assert not {gcm, cbc256} & offered[old]
+        assert not {gcm, cbc256, gost} & offered[old]
     assert [version for version in Version if fortezza in offered[version]] == [Version.SSL3]
     assert set(SUITES) == set().union(*(offered[v] for v in Version if v is not Version.SSL2))
 

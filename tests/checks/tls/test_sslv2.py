@@ -53,6 +53,7 @@ def test_a_server_without_ssl_2_refuses_or_is_unclear() -> None:
         (b"\x80\x20\x07\x00\x00", "no server hello"),
         (b"\x80\x02\x00\x00\x01", "error message"),
         (b"\x80\x04\x04\x00\x00\x00", "server hello"),
+        (b"\x80\x0d\x04\x00\x01\x00\x02\x00\x00\x00\x02\x00\x00\x01\x00", "server hello"),
         (older_hello(0x010080)[:-1] + b"\0\0", None),
         (b"\x80\x0b\x04\x00\x01\x00\x02\xff\xff\x00\x03\x00\x10", "server hello"),
     ],

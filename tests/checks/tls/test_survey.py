@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from checks.base import Assignment
+from checks.base import Assignment, Probe
 from checks.tls import check as tls
 from checks.tls.settings import TlsSettings
-from monitor.model import Family
-from tests.checks.harness import assignment, facts, gather, net_of, observe, run
+from monitor.model import Family, FaultKind
+from tests.checks.harness import assignment, facts, fault, gather, net_of, observe, run
 from tests.checks.tls.wire_peers import make_certificate, openssl_server
 from tests.lab.certificates import Authority, Leaf
-from tests.lab.tlsserver import StreamServer, Talk, shaking, tls_server, until_closed
+from tests.lab.tlsserver import StreamServer, Talk, saying, shaking, tls_server, until_closed
 
 AUTHORITY = Authority.new()
 NAME = "web.example"
@@ -255,3 +255,67 @@ def test_a_profile_of_ones_own_is_asked_for_without_a_rule() -> None:
     asyncio.run(asyncio.wait_for(scenario(), 20))
     with pytest.raises(ValueError, match="TLS_NOPE"):
         TlsSettings(host="127.0.0.1", profiles={"ours": ("TLS_NOPE",)})
+
+
+def test_a_defect_of_ours_is_a_fault_of_that_probe_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What our own code raises while it reads an answer is told as a fault, at once."""
+
+    def broken(*_: object, **__: object) -> dict[str, Any]:
+        raise RuntimeError("broken")
+
+    async def scenario() -> None:
+        async with tls_server(context()) as server:
+            wish = TlsSettings(host="127.0.0.1", port=server.port)
+            for where in ("checks.tls.check.certificate_facts", "checks.tls.visit.Visit._note"):
+                with monkeypatch.context() as patch:
+                    patch.setattr(where, broken)
+                    outcome = await observe(tls.KIND, wish)
+                told = fault(outcome)
+                assert told.kind is FaultKind.INTERNAL
+                assert told.message == "defect: RuntimeError: broken"
+                assert outcome.elapsed_us < wish.timeout
+
+    run(scenario)
+
+
+def test_who_waits_too_long_for_a_turn_is_a_fault_of_the_agent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A crowded address is no reason to say anything about a server that was never asked."""
+    monkeypatch.setattr("checks.tls.check.WAIT_NS", 100_000_000)
+
+    async def scenario() -> None:
+        async with StreamServer(saying(b"")) as server:
+            wish = TlsSettings(host="127.0.0.1", port=server.port, at_once=1, timeout=600_000)
+            series = [
+                Assignment(target=name, check="tls", family=Family.IPV4, settings=wish)
+                for name in ("first", "second")
+            ]
+            prober = tls.KIND.prober(net_of())
+            first, second = await gather(prober, series)
+            await prober.close()
+        assert facts(first)["outcome"] == "timeout"
+        assert fault(second).kind is FaultKind.OVERLOAD
+
+    run(scenario)
+
+
+def test_closing_the_prober_forgets_what_is_under_way() -> None:
+    """Nothing is told after the end, and no connection stays open."""
+
+    async def scenario() -> None:
+        talk, counts = crowded(saying(b""), 1_000)
+        async with StreamServer(talk) as server:
+            wish = TlsSettings(host="127.0.0.1", port=server.port)
+            told: list[int] = []
+            prober = tls.KIND.prober(net_of())
+            series = assignment(tls.KIND, wish, Family.IPV4)
+            prober.begin([Probe(0, series)], lambda slot, _: told.append(slot))
+            while not counts:
+                prober.tick()
+                await asyncio.sleep(0.01)
+            await prober.close()
+            await asyncio.sleep(0.05)
+            assert told == []
+
+    run(scenario)
