@@ -19,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from checks.base import Outcome, Probe
+from checks.base import Outcome, Probe, Prober
 from checks.tls import check as tls
 from checks.tls.settings import TlsSettings
 from monitor.model import Family
@@ -28,10 +28,17 @@ from tests.checks.harness import assignment, net_of, scope_of
 _BOUND_S = 300
 
 
-async def sweep(order: dict[str, Any]) -> dict[str, Any]:
-    """Survey every target once, `at_once` of them at a time; the prober is new."""
-    net = net_of(scope=scope_of("0.0.0.0/0"), ca_file=order["ca"])
-    prober = tls.KIND.prober(net)
+async def sweeps(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """As many sweeps as are wished, one after the other, by one prober."""
+    prober = tls.KIND.prober(net_of(scope=scope_of("0.0.0.0/0"), ca_file=order["ca"]))
+    try:
+        return [await sweep(prober, order) for _ in range(order.get("rounds", 1))]
+    finally:
+        await prober.close()
+
+
+async def sweep(prober: Prober, order: dict[str, Any]) -> dict[str, Any]:
+    """Survey every target once, `at_once` of them at a time."""
     targets = list(order["targets"])
     outcomes: list[Outcome] = []
     waiting = list(range(len(targets)))
@@ -41,7 +48,8 @@ async def sweep(order: dict[str, Any]) -> dict[str, Any]:
         slot = waiting.pop(0)
         host, port, name = targets[slot]
         settings = replace(TlsSettings(host=host, port=port, server_name=name), mode=order["mode"])
-        prober.begin([Probe(slot, assignment(tls.KIND, settings, Family.IPV4))], done)
+        series = assignment(tls.KIND, settings, Family.IPV4)
+        prober.begin([Probe(slot, replace(series, target=f"t{slot}"))], done)
 
     def done(_slot: int, outcome: Outcome) -> None:
         outcomes.append(outcome)
@@ -58,7 +66,6 @@ async def sweep(order: dict[str, Any]) -> dict[str, Any]:
             prober.tick()
             await asyncio.sleep(0.02)
     spent = {"wall": time.monotonic() - begun, "cpu": cpu() - used, "idle": idle, "peak": peak()}
-    await prober.close()
     return spent | told(outcomes)
 
 
@@ -94,7 +101,7 @@ def main() -> None:
     """Read the order, sweep, print."""
     order = json.load(sys.stdin)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        spent = [runner.run(sweep(order)) for _ in range(order.get("rounds", 1))]
+        spent = runner.run(sweeps(order))
     json.dump(spent, sys.stdout)
 
 

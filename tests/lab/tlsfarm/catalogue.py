@@ -3,10 +3,11 @@
 from tests.lab.tlsfarm.entry import ALL, ANCIENT, MODERN, V12, V13, Entry
 
 _EVERY = "ALL:eNULL:@SECLEVEL=0"
-_INTERMEDIATE = (
+INTERMEDIATE = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
+"""Suites that every profile but the most modern allows."""
 _KEYS = {
     "rsa1024": ("rsa", 1_024), "rsa2048": ("rsa", 2_048), "rsa4096": ("rsa", 4_096),
     "p256": ("ec", 256), "p384": ("ec", 384), "p521": ("ec", 521),
@@ -44,7 +45,7 @@ def _entry(
 def _nginx() -> list[Entry]:
     return [
         _entry("nginx", "modern", V13, key="p256"),
-        _entry("nginx", "intermediate", ciphers=_INTERMEDIATE),
+        _entry("nginx", "intermediate", ciphers=INTERMEDIATE),
         _entry("nginx", "old", ALL, ciphers=_EVERY, prefer=True, dh=2_048),
         _entry("nginx", "every-suite", V12, ciphers=_EVERY, dh=2_048),
         _entry("nginx", "tls10-only", ("TLSv1.0",), ciphers=_EVERY),
@@ -61,7 +62,7 @@ def _nginx() -> list[Entry]:
         _entry("nginx", "camellia-aria-ccm", V12, ciphers="CAMELLIA:ARIA:AESCCM:!aNULL:!PSK",
                dh=2_048),
         _entry("nginx", "anonymous-too", V12, ciphers="aNULL:AES128-SHA:@SECLEVEL=0", dh=2_048),
-        _entry("nginx", "two-keys", key="p256", second="rsa2048", ciphers=_INTERMEDIATE,
+        _entry("nginx", "two-keys", key="p256", second="rsa2048", ciphers=INTERMEDIATE,
                prefer=True),
         _entry("nginx", "ed25519", key="ed25519"),
         _entry("nginx", "ed448", V13, key="ed448"),
@@ -85,7 +86,7 @@ def _nginx() -> list[Entry]:
         _entry("nginx", "staple-revoked", V12, staple="revoked", truth={"ocsp": "revoked"}),
         _entry("nginx", "staple-expired", staple="expired", truth={"ocsp": "expired"}),
         _entry("nginx", "early-data", V13, early_data=True, truth={"early_data": True}),
-        _entry("nginx", "chacha-first", prefer=True, ciphers=_INTERMEDIATE, chacha=True),
+        _entry("nginx", "chacha-first", prefer=True, ciphers=INTERMEDIATE, chacha=True),
         _entry("nginx", "rejects-unnamed", reject_unnamed=True, truth={"sni_missing": "refused"}),
         _entry("nginx", "default-elsewhere", key="p256", default="other",
                truth={"sni_missing": "other-certificate", "sni_wrong": "other-certificate"}),

@@ -161,7 +161,7 @@ def _raise_nginx(farm: Farm, chosen: Sequence[Raised]) -> None:
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (farm.folder / "nginx.conf").write_text(
-        f"daemon off; master_process off; worker_processes 1; pid {farm.folder}/nginx.pid;\n"
+        f"daemon off; worker_processes 2; pid {farm.folder}/nginx.pid;\n"
         "error_log stderr crit;\nevents {worker_connections 4096;}\n"
         f"http {{\naccess_log off;\nserver_names_hash_bucket_size 128;\n{temporary}{blocks}}}\n"
     )
@@ -217,7 +217,7 @@ def _nginx_server(farm: Farm, one: Raised) -> str:
 
 def _raise_haproxy(farm: Farm, chosen: Sequence[Raised]) -> None:
     parts = [
-        "global\n  maxconn 2000\n  nbthread 1\n  ssl-default-bind-ciphers DEFAULT\n"
+        "global\n  maxconn 2000\n  nbthread 2\n  ssl-default-bind-ciphers DEFAULT\n"
         "  tune.ssl.default-dh-param 2048\n"
         "defaults\n  mode http\n  timeout client 10s\n  timeout server 10s\n  timeout connect 1s\n"
     ]

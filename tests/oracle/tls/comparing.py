@@ -54,7 +54,7 @@ def survey(
         def begin() -> None:
             slot, one = waiting.pop(0)
             wish = assignment(tls.KIND, settings_of(one, mode), Family.IPV4)
-            prober.begin([Probe(slot, wish)], done)
+            prober.begin([Probe(slot, replace(wish, target=one.name))], done)
 
         def done(slot: int, outcome: Outcome) -> None:
             found[servers[slot].name] = outcome
