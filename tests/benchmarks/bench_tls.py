@@ -2,8 +2,10 @@
 
 The rounds of all scanners are interleaved, each figure is a median. CPU and memory are those of
 the scanner's own processes; the servers' handshakes compete for the same cores, so the wall clock
-says as much about them as about the scanner, and more on a machine of two cores. sslyze and ours
-are counted from their first connection on, nmap and sslscan as whole processes.
+says as much about them as about the scanner, and more on a machine of two cores. Our survey is
+counted from its first connection on, as it runs in a daemon; the others as whole processes, each
+as its command comes. "sslyze, as much" is sslyze without the scans that have no match in ours
+(Heartbleed, ROBOT, resumption …), from its first connection on; no goal is set for it.
 """
 
 import json
@@ -20,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks import tls_sweep
 from tests.lab.city import shaper
 from tests.lab.netns import Namespace, Pair, crowd
 from tests.lab.parts import need_namespaces, need_root, require
@@ -157,7 +160,8 @@ def _scanners(farm: Farm, folder: Path) -> dict[str, Callable[[], Cost]]:
     return {
         "sasando full": ours("full"),
         "sasando verdict": ours("verdict"),
-        "sslyze": sslyze,
+        "sslyze": whole(oracles.sslyze_argv(servers, folder, folder / "sslyze.json", BUILD)),
+        "sslyze, as much": sslyze,
         "nmap": whole(oracles.nmap_argv(servers, folder / "nmap.xml")),
         "sslscan": whole(oracles.sslscan_argv(servers, folder, folder / "sslscan.xml")),
     }
@@ -183,15 +187,20 @@ def _cost(spent: dict[str, Any]) -> Cost:
 
 def _process(argv: Sequence[str]) -> Cost:
     """A whole process and its children."""
-    before, begun = _accepted(), time.monotonic()
+    before, begun, peak = _accepted(), time.monotonic(), 0
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, code, spent = os.wait4(process.pid, 0)
+    while True:
+        peak = max(peak, tls_sweep.peak(process.pid))
+        pid, code, spent = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            break
+        time.sleep(0.02)
     process.returncode = os.waitstatus_to_exitcode(code)
-    assert process.returncode == 0, argv
+    assert process.returncode in (0, 1), argv  # 1: sslyze found what Mozilla would not allow
     return Cost(
         wall=time.monotonic() - begun,
         cpu=spent.ru_utime + spent.ru_stime,
-        peak=spent.ru_maxrss * 1_024,
+        peak=peak,
         connections=_accepted() - before,
     )
 

@@ -86,9 +86,17 @@ def cpu() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def peak() -> int:
-    """The most bytes that this process ever held in memory."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024
+def peak(pid: int | str = "self") -> int:
+    """The most bytes that a process ever held in memory; 0 when it is gone.
+
+    Not ru_maxrss: that remembers the process from before its exec.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return found[0] * 1_024 if found else 0
 
 
 def resident() -> int:

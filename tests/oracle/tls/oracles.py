@@ -31,6 +31,15 @@ def sslyze_cost(servers: Sequence[Raised], ca: Path, build: Path) -> Mapping[str
     return spent
 
 
+def sslyze_argv(servers: Sequence[Raised], folder: Path, report: Path, build: Path) -> list[str]:
+    """sslyze's own command line as it comes, with every scan that it knows."""
+    targets = folder / "targets-sslyze"
+    lines = [f"{NAME}:{one.port}{{{one.address}}}\n" for one in servers]
+    targets.write_text("".join(lines))
+    return [str(build / "tls-oracles/bin/sslyze"), "--quiet", f"--targets_in={targets}",
+            f"--json_out={report}"]  # fmt: skip
+
+
 def _run_sslyze(servers: Sequence[Raised], ca: Path, build: Path) -> dict[str, Any]:
     order = {
         "ca": str(ca),
