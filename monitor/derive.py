@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.declared import DeclarationRow, Declarations, values_of
 from monitor.ledger.batch import Batch, Group, Measure
 from monitor.ledger.columns import Ints
 from monitor.ledger.entry import (
@@ -26,8 +27,12 @@ from monitor.ledger.entry import (
     ClockAnchored,
     ConfigurationInForce,
     EntryError,
+    ExclusionDecided,
+    ExclusionProposed,
     IncidentStepped,
     LabelSet,
+    MaintenanceCut,
+    MaintenanceDeclared,
     OperatorAct,
     Record,
     SeriesDefined,
@@ -130,6 +135,7 @@ class Changes:
     rollups: list[RollupRow] = field(default_factory=list)
     incidents: dict[int, IncidentRow] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)
+    declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
     settled: list[AlertSettled] = field(default_factory=list)
     """Receipts of alerts: what the outbox says of them must agree."""
 
@@ -143,6 +149,7 @@ class Fold:
         self.anchors: dict[int, int] = {}
         self.incidents: dict[int, IncidentRow] = {}
         self.labels: dict[tuple[str, str], LabelRow] = {}
+        self.declarations = Declarations()
         self.ignored = 0
 
     def apply(self, index: int, raw: bytes, changes: Changes) -> None:
@@ -166,6 +173,11 @@ class Fold:
                 self._label(index, label, changes)
             case AlertSettled() as receipt:
                 changes.settled.append(receipt)
+            case (
+                MaintenanceDeclared() | MaintenanceCut() | ExclusionProposed() | ExclusionDecided()
+            ):
+                for row in self.declarations.take(index, entry):
+                    changes.declarations[row.id, row.target] = row
             case _:
                 pass
 
@@ -190,9 +202,11 @@ class Fold:
         return int(self.columns["until_us"][number])
 
     def snapshot(self) -> bytes:
-        """The whole state, canonically."""
+        """The whole state, canonically; older logs, without declarations, have no word of them."""
+        declared = [values_of(row) for row in self.declarations.rows()]
         return encode(
             {
+                **({"declarations": declared} if declared else {}),
                 "count": self.count,
                 "columns": {
                     n: a[: self.count].astype("<i8").tobytes() for n, a in self.columns.items()
@@ -217,6 +231,8 @@ class Fold:
             fold.incidents = {row["id"]: IncidentRow(**row) for row in values["incidents"]}
             rows = [LabelRow(**row) for row in values["labels"]]
             fold.labels = {(row.label, row.target): row for row in rows}
+            declared = values.get("declarations", ())
+            fold.declarations = Declarations(DeclarationRow(**row) for row in declared)
         except (WireError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise EntryError(f"a snapshot that cannot be read: {error}"[:200]) from error
         if any(len(column) != fold.count for column in fold.columns.values()):

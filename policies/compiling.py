@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -14,6 +15,8 @@ from policies.expression import Environment, Expression
 from policies.facts import flatten
 from policies.judge import DEFAULT_POLICY, Case, Policy, Rule
 from policies.objective import TIMED, Objective, parse_ratio
+from policies.period import PeriodError, ServiceHours, parse_service_hours
+from policies.restitution import Terms
 from policies.source import CaseSource, ObjectiveSource, PolicySource, RuleSource
 
 Facts = Mapping[str, Mapping[str, str]]
@@ -133,6 +136,17 @@ class _Found:
             self.add(path, code, value=text[:60])
             return None
 
+    def hours(self, path: Path, lines: Sequence[str]) -> ServiceHours:
+        """The service hours; each wrong line is an error of its own."""
+        for index, line in enumerate(lines):
+            self.parsed(
+                (*path, index), "service-hours", line, lambda one: parse_service_hours([one])
+            )
+        try:
+            return parse_service_hours(lines)
+        except PeriodError:  # told line by line above
+            return ServiceHours()
+
 
 @cache
 def _environment(types: tuple[tuple[str, str], ...]) -> Environment:
@@ -241,6 +255,8 @@ def _objective(source: ObjectiveSource, path: Path, found: _Found) -> Objective 
         over = found.parsed((*path, "loss", "over"), "duration", source.loss.over, parse_duration)
         if not 0 <= source.loss.ratio <= 1:
             found.add((*path, "loss", "ratio"), "ratio", value=str(source.loss.ratio))
+    hours = found.hours((*path, "service_hours"), source.service_hours)
+    terms = _terms(source, path, found)
     if len(found.errors) > before or applies is None:
         return None
     return Objective(
@@ -251,7 +267,43 @@ def _objective(source: ObjectiveSource, path: Path, found: _Found) -> Objective 
         duration_us=duration,
         loss_over_us=over,
         applies_to=applies,
+        hours=hours,
+        terms=terms,
     )
+
+
+def _terms(source: ObjectiveSource, path: Path, found: _Found) -> Terms | None:
+    """What a contract owes for a missed objective; it takes an availability to miss."""
+    written = source.restitution
+    if written is None:
+        return None
+    own = (*path, "restitution")
+    if source.indicator != "availability":
+        found.add(own, "restitution-indicator", value=source.indicator)
+    longer = found.parsed((*own, "longer_than"), "duration", written.longer_than, parse_duration)
+    cap = found.parsed((*own, "cap"), "target-percent", written.cap, parse_ratio)
+    step = found.parsed((*own, "step"), "money-step", written.step, _money_step)
+    if longer is None or cap is None or step is None:
+        return None
+    return Terms(
+        formula=written.formula,
+        only_below_target=written.only_below_target,
+        longer_than_us=longer,
+        cap=cap,
+        step=step,
+        rounding=written.rounding,
+    )
+
+
+def _hours_of(line: str) -> ServiceHours:
+    return parse_service_hours([line])
+
+
+def _money_step(text: str) -> Decimal:
+    """Such as "0.01", "1" or "100"; ValueError for anything else."""
+    if re.fullmatch(r"\d{1,9}(\.\d{1,4})?", text) is None or not Decimal(text):
+        raise ValueError(text)
+    return Decimal(text)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from monitor.model import State
 from monitor.redundancy import Redundancy, leg_state, redundancy_of, single_leg
+from policies import sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,21 +86,6 @@ def swept(
     tracks: Sequence[Spans], window: tuple[int, int]
 ) -> Iterator[tuple[int, int, tuple[State, ...]]]:
     """The window in pieces (start, end, state of each track) within which nothing changes."""
-    start, end = window
-    if end < start:
-        raise ValueError(f"a window that ends at {end}, before its start {start}")
-    edges: list[tuple[int, int, int, State]] = []
-    for number, spans in enumerate(tracks):
-        for span in spans:
-            since, until = max(span.started_us, start), min(span.ended_us, end)
-            if since < until:  # at one moment ends (0) come before beginnings (1)
-                edges.append((since, 1, number, span.state))
-                edges.append((until, 0, number, State.UNOBSERVED))
-    states, at = [State.UNOBSERVED] * len(tracks), start
-    for moment, _, number, state in sorted(edges):
-        if moment > at:
-            yield at, moment, tuple(states)
-            at = moment
-        states[number] = state
-    if at < end:
-        yield at, end, tuple(states)
+    stretches = [[(s.started_us, s.ended_us, s.state) for s in spans] for spans in tracks]
+    for started, ended, held in sweep.swept(stretches, window):
+        yield started, ended, tuple(State.UNOBSERVED if one is None else one for one in held)

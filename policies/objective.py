@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from policies.expression import Expression
+from policies.period import ServiceHours
+from policies.restitution import Terms
 from policies.source import ObjectiveSource
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
@@ -24,6 +26,8 @@ class Objective:
     duration_us: int | None
     loss_over_us: int | None
     applies_to: Expression
+    hours: ServiceHours = field(default_factory=ServiceHours)
+    terms: Terms | None = None
 
     def applies(self, target_facts: Mapping[str, object]) -> bool:
         """Whether it judges this target; undefined is no."""

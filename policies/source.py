@@ -80,6 +80,22 @@ class LossSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestitutionSource:
+    """What the provider owes of a link's monthly fee when an availability objective is missed."""
+
+    formula: Literal["downtime-over-target", "shortfall", "pro-rata"] = "downtime-over-target"
+    only_below_target: bool = True
+    """Nothing is owed while availability is at or above the target."""
+    longer_than: str = "0s"
+    """Only outages longer than this count."""
+    cap: str = "100%"
+    """The most that is owed, as a part of the fee."""
+    step: str = "0.01"
+    """What amounts are rounded to, in rupiah."""
+    rounding: Literal["half-up", "half-even", "down", "up"] = "half-up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveSource:
     """An objective: judges a window of time."""
 
@@ -95,6 +111,9 @@ class ObjectiveSource:
     window: WindowSource = field(default_factory=WindowSource)
     unreachable: Literal["unobserved", "unavailable"] = "unobserved"
     loss: LossSource | None = None
+    service_hours: list[str] = field(default_factory=list)
+    """When it is owed, such as "mon-fri 07:30-16:00"; empty: always."""
+    restitution: RestitutionSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

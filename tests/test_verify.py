@@ -47,12 +47,12 @@ def test_the_json_is_that_of_the_contract(url: str, tmp_path: Path) -> None:
     """Its keys are stable, and it is JSON."""
     with ledger_at(url, tmp_path / "mark") as ledger:
         rich(ledger)
-        root = ledger.tree.root()
+        root, size = ledger.tree.root(), ledger.size
     note = (tmp_path / "mark").read_bytes()
     said = json.loads(json.dumps(as_json(proof_of(url, Anchored(place="m", note=note)), "id")))
     assert list(said) == ["verdict", "size", "root", "checked", "findings"]
     assert said["verdict"] == "intact"
-    assert said["size"] == 57
+    assert said["size"] == size
     assert said["root"] == note.decode().splitlines()[2]
     assert len(root) == 32
     assert said["checked"] == {
@@ -159,7 +159,8 @@ def test_progress_is_told_up_to_the_end(url: str, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     with PinnedDatabase(url) as source:
         verify(source, KEY.verifier, progress=lambda *step: steps.append(step))
-    assert steps[-1] == (57, 57)
+    done, size = steps[-1]
+    assert done == size > 50
     assert steps == sorted(steps)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from checks.tls import key_exchanges, lines
+from checks.tls import group_lines, key_exchanges, lines, suite_lines
 from checks.tls.findings import Findings
 from checks.tls.lines import GIVEN_UP, Answer, Line
 from checks.tls.outcomes import Inconclusive
@@ -176,12 +176,12 @@ class Survey:
         if wishes.wants(SUITES):
             names = [f"{word} suites {place}" for place in places]
             for place, name in zip(places, names, strict=True):
-                yield _line(name, after, lines.suites, found, wishes, version, place)
-            yield _line(f"{word} order", names, lines.order, found, wishes, version)
+                yield _line(name, after, suite_lines.suites, found, wishes, version, place)
+            yield _line(f"{word} order", names, suite_lines.order, found, wishes, version)
         elif wishes.wants(frozenset({"outside"})) and wishes.profiles:
             for place in places:
                 name = f"{word} outside {place}"
-                yield _line(name, after, lines.outside, found, wishes, version, place)
+                yield _line(name, after, suite_lines.outside, found, wishes, version, place)
 
     def _single(self, both: tuple[str, ...], every: list[str]) -> Iterable[_Waiting]:
         found, wishes, facts = self.found, self.wishes, self.wishes.facts
@@ -194,10 +194,10 @@ class Survey:
         last = [*whole, _AGAIN, "renegotiation before"]
         yield _line("client certificate", last, key_exchanges.client_certificate, found, wishes)
         if not facts.isdisjoint({"dhe", "dh_bits"}):
-            yield _line("dhe", (), lines.dhe, found, wishes, Version.TLS12)
-            yield _line("dhe before", [*every, "dhe"], lines.dhe_before, found, wishes)
+            yield _line("dhe", (), suite_lines.dhe, found, wishes, Version.TLS12)
+            yield _line("dhe before", [*every, "dhe"], suite_lines.dhe_before, found, wishes)
         if "post_quantum" in facts:
-            yield _line("post-quantum", both[1:], lines.post_quantum, found, wishes)
+            yield _line("post-quantum", both[1:], group_lines.post_quantum, found, wishes)
         if "alpn" in facts:
             yield _line("alpn", both[:1], lines.alpn, found, wishes)
         for fact, name in (("sni_missing", ""), ("sni_wrong", WRONG_NAME)):
@@ -205,7 +205,7 @@ class Survey:
                 given = (found, wishes, fact, name)
                 yield _line(fact, whole, lines.other_name, *given)
                 yield _line(f"{fact} 1.3", modern, key_exchanges.other_name13, *given)
-        ask = lines.groups if "groups" in facts else lines.groups_outside
+        ask = group_lines.groups if "groups" in facts else group_lines.groups_outside
         if not facts.isdisjoint({"groups", "groups_outside"}):
             later = [*whole, f"{Version.TLS13.word} groups"]
             for version, after in ((Version.TLS13, both[1:]), (Version.TLS12, later)):

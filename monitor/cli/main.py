@@ -38,6 +38,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "now": ("standing", "Show what stands: targets, open incidents, the agent's own health."),
     "incidents": ("standing", "List incidents, the newest first."),
+    "maintenance": ("declaring", "Work that is told before it begins."),
+    "exclude": (
+        "declaring",
+        "Propose that an outage leaves the base of availability, or decide on a proposal.",
+    ),
+    "sla": (
+        "figuring",
+        "Show availability as worst and best case, outages, unobserved time and restitution.",
+    ),
     "policy": ("policing", "The policies."),
     "verify": ("proving", "Verify a database, an exported log or a state directory."),
     "ledger": ("proving", "The signed log."),

@@ -13,7 +13,7 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.config.judging import needs_told
-from monitor.daemon import show
+from monitor.daemon import declaring, show
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
@@ -62,7 +62,13 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     async def check(request: Mapping[str, Any], author: str) -> Any:
         return await checked(daemon, request, author)
 
-    return {"now": now, "incidents": incidents, "latest": latest, "check": check}
+    return {
+        "now": now,
+        "incidents": incidents,
+        "latest": latest,
+        "check": check,
+        **declaring.answers(daemon),
+    }
 
 
 def told(daemon: "Daemon") -> Mapping[str, Told]:

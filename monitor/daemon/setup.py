@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from checks.base import Assignment
 from checks.table import KINDS
+from monitor.accounting import TEXT_NAME, Accounting, accounting_of
 from monitor.config.configuration import Configuration
 from monitor.daemon.plan import Item, item_of, rule_names, rules_of
 from monitor.daemon.registry import Registry
@@ -77,10 +78,21 @@ def in_force(
     configuration: Configuration, at_us: int
 ) -> tuple[ConfigurationInForce, Mapping[bytes, bytes]]:
     """The entry that puts a configuration in force, and the texts that it names."""
-    records = {hashlib.sha256(text).digest(): text for text in configuration.texts.values()}
-    texts = {name: hashlib.sha256(text).digest() for name, text in configuration.texts.items()}
+    written = {**configuration.texts, TEXT_NAME: terms_of(configuration).to_bytes()}
+    records = {hashlib.sha256(text).digest(): text for text in written.values()}
+    texts = {name: hashlib.sha256(text).digest() for name, text in written.items()}
     program = f"sasando {version('sasando')}"
     return ConfigurationInForce(at_us=at_us, texts=texts, program=program), records
+
+
+def terms_of(configuration: Configuration) -> Accounting:
+    """The accounting terms of a configuration; disabled targets are owed by nobody."""
+    return accounting_of(
+        [one for policy in configuration.policies for one in policy.objectives],
+        [t for key, t in configuration.targets.items() if key not in configuration.disabled],
+        configuration.fees,
+        configuration.agent.timezone.key,
+    )
 
 
 def entries_of(plan: Plan, at_us: int) -> tuple[list[Record], Mapping[bytes, bytes]]:

@@ -1,4 +1,4 @@
-"""An on-demand check without a daemon: the command takes the writer's lock and appends itself."""
+"""Acts without a daemon: the command takes the writer's lock and appends itself."""
 
 import os
 from collections.abc import Mapping
@@ -8,14 +8,17 @@ from monitor.clock import SystemClock, anchor_now
 from monitor.config.configuration import Configuration
 from monitor.daemon.answers import in_full, select_items
 from monitor.daemon.control import account_of
+from monitor.daemon.declaring import Desk, declaration_of
 from monitor.daemon.folders import make_folders
 from monitor.daemon.keyring import signer_of
 from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.registry import Registry
 from monitor.daemon.setup import legs_of, plan_of
+from monitor.derive import IncidentRow
 from monitor.ledger.entry import LogOpened
 from monitor.sight import Look, Way
+from monitor.store import reader
 from monitor.store.ledger import Commit, Ledger
 
 
@@ -64,6 +67,34 @@ async def check_alone(
         return shown(items, outcomes, anchor, agent.vantage, committed.size - 1)
     finally:
         await probers.close()
+        ledger.close(clock.wall_us())
+
+
+def declare_alone(configuration: Configuration, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Append a declaration; StoreBusyError when a daemon writes, ControlError for a refusal."""
+    agent = configuration.agent
+    make_folders(agent)
+    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    clock = SystemClock()
+    now_us = anchor_now(clock).wall_us
+
+    def incident(number: int) -> IncidentRow | None:
+        with ledger.engine.connect() as connection:
+            return reader.incident(connection, number)
+
+    try:
+        desk = Desk(
+            configuration=configuration,
+            declarations=ledger.fold.declarations,
+            incident=incident,
+            now_us=now_us,
+            author=account_of(os.getuid()),
+        )
+        entry = declaration_of(request, desk).to_bytes()
+        opening = [] if ledger.size else [_opened(configuration, now_us)]
+        committed = ledger.append(Commit(entries=[*opening, entry], at_us=now_us))
+        return {"entry": committed.size - 1}
+    finally:
         ledger.close(clock.wall_us())
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
 
+from monitor.declared import Declarations
 from monitor.derive import Fold
 from monitor.store.errors import StoreError
 from monitor.store.ledger import Commit, Committed, Ledger
@@ -105,4 +106,5 @@ def viewed(fold: Fold) -> Fold:
     view.count = fold.count
     view.columns = {name: fold.columns[name][: fold.count].copy() for name in _VIEWED}
     view.incidents = dict(fold.incidents)
+    view.declarations = Declarations(fold.declarations.rows())
     return view

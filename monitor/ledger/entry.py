@@ -286,6 +286,88 @@ class AgentStopped(Record):
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceDeclared(Record):
+    """Work on targets, told before it begins: its time leaves the base of availability.
+
+    A notice that begins before it was given is no entry: nobody can declare the past.
+    """
+
+    CODE: ClassVar[int] = 12
+    targets: tuple[str, ...]
+    since_us: int
+    until_us: int
+    author: str
+    reason: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        if not self.since_us < self.until_us <= self.since_us + MAX_INTERVAL_US:
+            return f"maintenance from {self.since_us} to {self.until_us}"
+        if self.since_us < self.at_us:
+            return f"maintenance from {self.since_us} that was declared at {self.at_us}"
+        return "" if 0 < len(self.targets) == len(set(self.targets)) else "its targets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceCut(Record):
+    """A declared maintenance ends earlier, or does not take place; never later, never in the past.
+
+    `maintenance` is the index of its declaration.
+    """
+
+    CODE: ClassVar[int] = 13
+    maintenance: int
+    until_us: int
+    author: str
+    reason: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        late = self.until_us < self.at_us
+        return f"an end at {self.until_us} that was told at {self.at_us}" if late else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionProposed(Record):
+    """Somebody says that an outage is not the provider's: its time shall leave the base.
+
+    It counts once another account has approved it. `incident` is the id of one it is about.
+    """
+
+    CODE: ClassVar[int] = 14
+    target: str
+    since_us: int
+    until_us: int
+    cause: str
+    incident: int | None
+    author: str
+    reason: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        if self.cause not in EXCLUSION_CAUSES:
+            return f"the cause {self.cause[:40]!r}"
+        if not self.since_us < self.until_us <= self.at_us:
+            return f"an exclusion from {self.since_us} to {self.until_us}, told at {self.at_us}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionDecided(Record):
+    """Another account than its author approves or refuses an exclusion, once."""
+
+    CODE: ClassVar[int] = 15
+    exclusion: int
+    approved: bool
+    author: str
+    reason: str
+    at_us: int
+
+
+EXCLUSION_CAUSES = ("power", "force-majeure", "upstream", "customer", "other")
+"""Power failure at the site, an act of nature, a network outside the contract, the customer's own
+doing, another one that the reason tells."""
 _ACTS = frozenset(act.value for act in Act)
 _SEVERITIES = frozenset(Severity)
 _FAMILIES = frozenset(Family)
@@ -304,6 +386,10 @@ RECORDS: Mapping[int, type[Record]] = {
         LossCounted,
         LabelSet,
         AgentStopped,
+        MaintenanceDeclared,
+        MaintenanceCut,
+        ExclusionProposed,
+        ExclusionDecided,
     )
 }
 

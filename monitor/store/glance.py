@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from monitor.declared import DeclarationRow
 from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import EntryError, SeriesDefined
 from monitor.store import reader, schema
@@ -30,7 +31,7 @@ class Glance:
 def glance(url: str) -> Glance:
     """What stands at the newest entry; StoreError where the database cannot be read."""
     try:
-        with _reading(url) as connection:
+        with reading(url) as connection:
             state = reader.tree_state(connection)
             if state is None:
                 raise StoreError("store.empty", place=place_of(url))
@@ -59,7 +60,7 @@ class Incidents:
 
 def recent_incidents(url: str, *, only_open: bool, limit: int) -> Incidents:
     """The newest incidents first; StoreError where the database cannot be read."""
-    with _reading(url) as connection:
+    with reading(url) as connection:
         rows = reader.incidents(connection, only_open=only_open, limit=limit)
         since_us = min((row.since_us for row in rows), default=0)
         labels = reader.labels(connection, since_us=since_us) if rows else []
@@ -73,20 +74,32 @@ def spans_since(
 
     StoreError where the database cannot be read.
     """
-    with _reading(url) as connection:
+    with reading(url) as connection:
         intervals = list(reader.intervals_since(connection, series, since_us))
         return intervals, list(reader.labels_since(connection, label, since_us))
 
 
+def incident_by_id(url: str, number: int) -> IncidentRow | None:
+    """One incident; StoreError where the database cannot be read."""
+    with reading(url) as connection:
+        return reader.incident(connection, number)
+
+
+def declared_within(url: str, since_us: int, until_us: int) -> list[DeclarationRow]:
+    """Declarations about time in a window; StoreError where the database cannot be read."""
+    with reading(url) as connection:
+        return reader.declarations(connection, since_us=since_us, until_us=until_us)
+
+
 def newest_checkpoint(url: str) -> bytes | None:
     """The newest checkpoint that is kept inside; StoreError where it cannot be read."""
-    with _reading(url) as connection:
+    with reading(url) as connection:
         notes = [note for _, note in reader.checkpoints(connection)]
     return notes[-1] if notes else None
 
 
 @contextmanager
-def _reading(url: str) -> Iterator[Connection]:
+def reading(url: str) -> Iterator[Connection]:
     """A connection that cannot write."""
     engine = open_engine(url, read_only=True)
     if engine.dialect.name == "sqlite" and not Path(place_of(url)).is_file():

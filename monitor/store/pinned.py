@@ -20,7 +20,7 @@ from monitor.store.connect import file_uri, open_engine, place_of, require_head
 from monitor.store.errors import StoreError, store_error
 from monitor.store.rows import apply_changes
 
-_REBUILT = ("series", "interval", "rollup", "incident", "label", "tile")
+_REBUILT = ("series", "interval", "rollup", "incident", "label", "declaration", "tile")
 _ONE_ROW = ("tree", "fold")
 _SETTLED = ("settled_us", "delivered", "attempts")
 Row = tuple[Any, ...]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, func, select, type_coerce
 from sqlalchemy.types import NullType
 
+from monitor.declared import DeclarationRow
 from monitor.derive import IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
@@ -100,6 +101,12 @@ def incidents(
     return [incident_of(dict(row)) for row in connection.execute(query).mappings()]
 
 
+def incident(connection: Connection, number: int) -> IncidentRow | None:
+    """The incident of this id."""
+    row = connection.execute(select(schema.incident).where(schema.incident.c.id == number)).first()
+    return None if row is None else incident_of(dict(row._mapping))
+
+
 def intervals_since(
     connection: Connection, series: Sequence[int], since_us: int
 ) -> Iterator[IntervalRow]:
@@ -126,6 +133,16 @@ def labels(connection: Connection, *, since_us: int, limit: int = 100_000) -> li
     query = select(table).where(table.c.until_us.is_(None) | (table.c.until_us > since_us))
     rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit)).mappings()
     return [LabelRow(**row) for row in rows]
+
+
+def declarations(
+    connection: Connection, *, since_us: int, until_us: int, limit: int = 100_000
+) -> list[DeclarationRow]:
+    """Declarations about time that reaches into [since_us, until_us), the oldest first."""
+    table = schema.declaration
+    within = (table.c.until_us > since_us) & (table.c.since_us < until_us)
+    query = select(table).where(within).order_by(table.c.id, table.c.target).limit(limit)
+    return [DeclarationRow(**row) for row in connection.execute(query).mappings()]
 
 
 def pending_outbox(connection: Connection) -> list[OutboxRow]:

@@ -27,6 +27,7 @@ def apply_changes(connection: Connection, changes: Changes, tiles: Iterable[Tile
     write_rows(connection, insert(schema.rollup), map(asdict, changes.rollups))
     _replace(connection, schema.incident, map(incident_values, changes.incidents.values()))
     _replace(connection, schema.label, map(asdict, changes.labels.values()))
+    _replace(connection, schema.declaration, map(asdict, changes.declarations.values()))
     _replace(
         connection,
         schema.tile,

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test compares it with the scripts."""
 
 metadata = MetaData()
@@ -140,6 +140,23 @@ label = Table(
     _number("since_us"),
     _number("until_us", nullable=True),
 )
+declaration = Table(
+    "declaration",
+    metadata,
+    _key("id"),
+    Column("target", Text, primary_key=True),
+    _text("kind"),
+    _number("since_us"),
+    _number("until_us"),
+    _text("cause"),
+    _number("incident", nullable=True),
+    _text("author"),
+    _text("reason"),
+    _number("at_us"),
+    _text("standing"),
+    _text("decided_by"),
+    _number("decided_us", nullable=True),
+)
 outbox = Table(
     "outbox",
     metadata,
@@ -155,5 +172,5 @@ outbox = Table(
     Index("outbox_pending", "settled_us"),
 )
 
-DERIVED = (series, interval, rollup, incident, label, tile, tree)
+DERIVED = (series, interval, rollup, incident, label, declaration, tile, tree)
 """What `verify` rebuilds from the entries and compares, row by row."""

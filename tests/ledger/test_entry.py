@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 from monitor.ledger import entry as module
 from monitor.ledger.entry import (
     BATCH_CODE,
+    EXCLUSION_CAUSES,
     MAGIC,
     MAX_ENTRY_BYTES,
     RECORDS,
     AgentStopped,
     EntryError,
+    ExclusionProposed,
     IncidentStepped,
     LogOpened,
+    MaintenanceCut,
+    MaintenanceDeclared,
     OperatorAct,
     Record,
     SeriesDefined,
@@ -59,6 +63,29 @@ STEPS = st.one_of(
     ),
 )
 
+TIMES = st.lists(st.integers(0, 1 << 40), min_size=3, max_size=3, unique=True).map(sorted)
+AGREEING = {
+    IncidentStepped: STEPS,
+    MaintenanceDeclared: st.builds(
+        lambda times, targets: {
+            **dict(zip(("at_us", "since_us", "until_us"), times, strict=True)),
+            "targets": tuple(targets),
+        },
+        TIMES,
+        st.lists(TEXTS, min_size=1, max_size=3, unique=True),
+    ),
+    MaintenanceCut: TIMES.map(lambda times: {"at_us": times[0], "until_us": times[1]}),
+    ExclusionProposed: st.builds(
+        lambda times, cause: {
+            **dict(zip(("since_us", "until_us", "at_us"), times, strict=True)),
+            "cause": cause,
+        },
+        TIMES,
+        st.sampled_from(EXCLUSION_CAUSES),
+    ),
+}
+"""Fields that a kind wants to agree with one another."""
+
 
 def records(kind: type[Record]) -> st.SearchStrategy[Record]:
     """Any valid record of a kind."""
@@ -66,8 +93,9 @@ def records(kind: type[Record]) -> st.SearchStrategy[Record]:
         f.name: OF_FIELD[f.name] if f.name in OF_FIELD else OF_TYPE[f.type] for f in fields(kind)
     }
     plain = st.fixed_dictionaries(values)
-    if kind is IncidentStepped:
-        plain = st.tuples(plain, STEPS).map(lambda two: {**two[0], **two[1]})
+    agreeing = AGREEING.get(kind)
+    if agreeing is not None:
+        plain = st.tuples(plain, agreeing).map(lambda two: {**two[0], **two[1]})
     return plain.map(lambda chosen: kind(**chosen))
 
 

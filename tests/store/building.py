@@ -13,10 +13,14 @@ from monitor.ledger.entry import (
     AlertSettled,
     ClockAnchored,
     ConfigurationInForce,
+    ExclusionDecided,
+    ExclusionProposed,
     IncidentStepped,
     LabelSet,
     LogOpened,
     LossCounted,
+    MaintenanceCut,
+    MaintenanceDeclared,
     OperatorAct,
     SeriesDefined,
 )
@@ -160,6 +164,65 @@ def begin(ledger: Ledger, count: int = 3) -> None:
     )
 
 
+def maintenance(since_us: int, until_us: int, at_us: int, *targets: str) -> bytes:
+    """A notice of maintenance."""
+    return MaintenanceDeclared(
+        targets=targets,
+        since_us=since_us,
+        until_us=until_us,
+        author="ayu",
+        reason="fibre works",
+        at_us=at_us,
+    ).to_bytes()
+
+
+def exclusion(since_us: int, until_us: int, at_us: int, target: str = "link-0") -> bytes:
+    """A proposed exclusion."""
+    return ExclusionProposed(
+        target=target,
+        since_us=since_us,
+        until_us=until_us,
+        cause="power",
+        incident=None,
+        author="ayu",
+        reason="letter 12/PLN",
+        at_us=at_us,
+    ).to_bytes()
+
+
+def decided(number: int, at_us: int, author: str = "budi", approved: bool = True) -> bytes:
+    """A decision about an exclusion."""
+    return ExclusionDecided(
+        exclusion=number, approved=approved, author=author, reason="", at_us=at_us
+    ).to_bytes()
+
+
+def cut(number: int, until_us: int, at_us: int) -> bytes:
+    """A maintenance made shorter."""
+    return MaintenanceCut(
+        maintenance=number, until_us=until_us, author="ayu", reason="done", at_us=at_us
+    ).to_bytes()
+
+
+def declared(ledger: Ledger) -> None:
+    """Declarations of every standing: cut, called off, proposed, approved, refused."""
+    now, hour = START_US, 60 * MINUTE_US
+    first = append(
+        ledger,
+        maintenance(now + hour, now + 2 * hour, now, "link-0", "link-1"),
+        maintenance(now + 3 * hour, now + 4 * hour, now, "link-2"),
+        exclusion(now - 3 * hour, now - 2 * hour, now),
+        exclusion(now - 3 * hour, now - hour, now, "link-1"),
+        exclusion(now - 2 * hour, now - hour, now, "link-2"),
+    ).first
+    append(
+        ledger,
+        cut(first, now + hour + MINUTE_US, now + hour),
+        decided(first + 2, now + hour),
+        decided(first + 3, now + hour, approved=False),
+    )
+
+
 def rich(ledger: Ledger, rounds: int = 40) -> None:
     """Every kind of entry, every derived table with several rows, every checkpoint kept."""
     begin(ledger)
@@ -197,6 +260,7 @@ def rich(ledger: Ledger, rounds: int = 40) -> None:
         messages=[message(incident=first.first, step=2)],
         settled=[delivery],
     )
+    declared(ledger)
     append(
         ledger,
         LossCounted(since_us=0, until_us=9, counts={"late": 3}).to_bytes(),

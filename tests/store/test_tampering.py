@@ -40,6 +40,7 @@ TABLES = (
     "rollup",
     "incident",
     "label",
+    "declaration",
 )
 SAMPLE = 12
 Edit = Callable[[sqlite3.Connection], object]

@@ -55,12 +55,16 @@ def servers(draw: st.DrawFn) -> PaperServer:
     )
 
 
-def faulty(seed: int, share: float) -> Callable[[int, Question], Answer | None]:
-    """Some answers are lost, each in one of the ways in which nothing follows from it."""
+def faulty(seed: int, share: float, lasting: bool) -> Callable[[int, Question], Answer | None]:
+    """Some answers are lost, each in one of the ways in which nothing follows from it.
+
+    `lasting`: some kinds of questions never find an answer, and the others always do.
+    """
     dice = random.Random(seed)
 
-    def fault(_count: int, _question: Question) -> Answer | None:
-        return dice.choice(SILENCE) if dice.random() < share else None
+    def fault(_count: int, question: Question) -> Answer | None:
+        one = random.Random(f"{seed} {question.name}") if lasting else dice
+        return one.choice(SILENCE) if one.random() < share else None
 
     return fault
 
@@ -119,13 +123,14 @@ def usable(server: PaperServer, version: Version) -> list[str]:
     server=servers(),
     seed=st.integers(0, 2**32),
     share=st.sampled_from((0.05, 0.3, 0.7, 1.0)),
+    lasting=st.booleans(),
     full=st.booleans(),
 )
 def test_lost_answers_never_become_wrong_ones(
-    server: PaperServer, seed: int, share: float, full: bool
+    server: PaperServer, seed: int, share: float, lasting: bool, full: bool
 ) -> None:
     """Whatever is lost, each defined fact is the one that holds; the rest is undefined."""
-    server.fault = faulty(seed, share)
+    server.fault = faulty(seed, share, lasting)
     found = surveyed(survey_of(full=full), server)
     truth = [version.word for version in WITH_HELLOS if accepts(server, version)]
     if found["outcome"] != "ok":

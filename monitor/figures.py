@@ -1,0 +1,219 @@
+"""The figures of a period, target by target: from histories and terms alone. Pure and exact.
+
+A figure is an interval, from the worst case (what nobody saw was bad) to the best one (what nobody
+saw is left out). An objective is met when the worst case meets it, missed when the best case
+misses it, and undecided in between: nobody can say.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from monitor.accounting import Accounting, ObjectiveTerms
+from monitor.history import Histories
+from monitor.ledger.entry import SeriesDefined
+from policies.availability import Availability, Piece, availability, pieces
+from policies.budget import ErrorBudget, error_budget
+from policies.outages import Outage, OutageTimes, counted_us, outage_times, outages
+from policies.period import Moments, Period
+from policies.restitution import Restitution, Terms, restitution
+
+
+class Outcome(StrEnum):
+    """What an objective's window came to."""
+
+    MET = "met"
+    MISSED = "missed"
+    UNDECIDED = "undecided"
+    UNMEASURED = "unmeasured"
+    """No series of the target is judged by a rule that measures the objective."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """Restitution for the time that was seen, and at worst; of the fee of the months together."""
+
+    fee: Decimal
+    seen: Restitution
+    worst: Restitution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One objective on one target in one period."""
+
+    policy: str
+    objective: str
+    target: str
+    indicator: str
+    outcome: Outcome
+    goal: Decimal
+    """A ratio, or µs for a time to repair."""
+    worst: Fraction | None
+    best: Fraction | None
+    """Both in the unit of `goal`; of what is bounded from above the worst is the larger one."""
+    sums: Availability
+    outages: tuple[Outage, ...]
+    times: OutageTimes
+    budget: ErrorBudget | None
+    owed: Owed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is computed: the period, and up to which moment anything is known."""
+
+    period: Period
+    until_us: int
+
+    @property
+    def window(self) -> Moments:
+        """The period, as far as it has gone."""
+        start, end = self.period.window
+        return start, max(start, min(end, self.until_us))
+
+
+COMPUTED = frozenset({"availability", "mttr"})
+"""Indicators that are computed from intervals of state."""
+
+
+def figures(
+    accounting: Accounting, histories: Histories, asked: Asked, targets: frozenset[str] | None
+) -> Iterator[Figure]:
+    """Every objective of a kind that intervals decide, on every target or on these alone."""
+    for objective in accounting.objectives:
+        if objective.indicator not in COMPUTED:
+            continue
+        owed_time = objective.hours.inside(asked.period)
+        for target in objective.targets:
+            if targets is None or target in targets:
+                yield _figure(accounting, objective, target, histories, asked, owed_time)
+
+
+def _figure(
+    accounting: Accounting,
+    objective: ObjectiveTerms,
+    target: str,
+    histories: Histories,
+    asked: Asked,
+    owed_time: Sequence[Moments],
+) -> Figure:
+    series = histories.series_of(target, objective.measured_by)
+    found = standings(accounting, objective, target, histories, asked.window, owed_time, series)
+    sums, failed = availability(found), tuple(outages(found))
+    times = outage_times(failed, sums.available_us)
+    if objective.indicator == "mttr":
+        goal, worst = Decimal(objective.duration_us or 0), times.mttr_us
+        best, outcome = worst, _repaired(times, goal, sums, measured=bool(series))
+    else:
+        goal, worst, best = objective.ratio or Decimal(0), sums.worst, sums.best
+        outcome = _availability_outcome(sums, goal) if series else Outcome.UNMEASURED
+    return Figure(
+        policy=objective.policy,
+        objective=objective.id,
+        target=target,
+        indicator=objective.indicator,
+        outcome=outcome,
+        goal=goal,
+        worst=worst,
+        best=best,
+        sums=sums,
+        outages=failed,
+        times=times,
+        budget=_budget(objective, sums),
+        owed=_owed(accounting, objective, target, sums, failed, asked.period),
+    )
+
+
+def standings(
+    accounting: Accounting,
+    objective: ObjectiveTerms,
+    target: str,
+    histories: Histories,
+    window: Moments,
+    owed_time: Sequence[Moments],
+    series: Sequence[SeriesDefined],
+) -> list[Piece]:
+    """How each moment of the window counts for this objective."""
+    terms = accounting.targets.get(target)
+    history = histories.of(target, terms.site if terms else "", series)
+    return list(pieces(history, window, owed_time, unreachable_counts=objective.unreachable_counts))
+
+
+def _availability_outcome(sums: Availability, goal: Decimal) -> Outcome:
+    least = Fraction(goal)
+    if sums.worst is not None and sums.worst >= least:
+        return Outcome.MET
+    if sums.best is not None and sums.best < least:
+        return Outcome.MISSED
+    return Outcome.UNDECIDED
+
+
+def _repaired(times: OutageTimes, goal: Decimal, sums: Availability, *, measured: bool) -> Outcome:
+    """A mean time to repair above its most is missed; without any outage it is met where seen."""
+    if not measured:
+        return Outcome.UNMEASURED
+    if times.mttr_us is not None:
+        return Outcome.MISSED if times.mttr_us > goal else Outcome.MET
+    seen = sums.available_us + sums.unavailable_us
+    return Outcome.MET if seen and not times.count else Outcome.UNDECIDED
+
+
+def _budget(objective: ObjectiveTerms, sums: Availability) -> ErrorBudget | None:
+    if objective.indicator != "availability" or objective.ratio is None:
+        return None
+    return error_budget(
+        Fraction(objective.ratio), sums.base_us, sums.unavailable_us, sums.unseen_us
+    )
+
+
+def _owed(
+    accounting: Accounting,
+    objective: ObjectiveTerms,
+    target: str,
+    sums: Availability,
+    failed: Sequence[Outage],
+    period: Period,
+) -> Owed | None:
+    """What the provider of a link owes; None without terms, fee or whole months."""
+    terms = accounting.targets.get(target)
+    months = months_of(period)
+    if objective.restitution is None or objective.ratio is None or not months:
+        return None
+    if terms is None or terms.fee is None:
+        return None
+    fee = Decimal(terms.fee * months)
+    missed_us = counted_us(failed, objective.restitution.longer_than_us)
+    seen = _restitution(objective.restitution, fee, objective.ratio, missed_us, sums)
+    worst = _restitution(
+        objective.restitution, fee, objective.ratio, missed_us + sums.unseen_us, sums
+    )
+    if seen is None or worst is None:
+        return None
+    return Owed(fee=fee, seen=seen, worst=worst)
+
+
+def _restitution(
+    terms: Terms, fee: Decimal, goal: Decimal, missed_us: int, sums: Availability
+) -> Restitution | None:
+    return restitution(terms, fee, goal, min(missed_us, sums.base_us), sums.base_us)
+
+
+def months_of(period: Period) -> int:
+    """How many whole calendar months a period is; 0 where it is none."""
+    after = period.last.toordinal() + 1
+    first_of_next = type(period.last).fromordinal(after)
+    if period.first.day != 1 or first_of_next.day != 1:
+        return 0
+    years = first_of_next.year - period.first.year
+    return 12 * years + first_of_next.month - period.first.month
+
+
+def by_target(found: Sequence[Figure]) -> Mapping[str, list[Figure]]:
+    """The figures of each target, in their order."""
+    grouped: dict[str, list[Figure]] = {}
+    for figure in found:
+        grouped.setdefault(figure.target, []).append(figure)
+    return grouped

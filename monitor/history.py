@@ -1,0 +1,114 @@
+"""What the ledger holds of targets' time, made ready for accounting. Pure.
+
+A series says something from its first observation on, until it is withdrawn; in between, where no
+observation covers a moment, it says "unobserved". So a target whose check was replaced is
+accounted for by the old series and then by the new one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.declared import MAINTENANCE, DeclarationRow
+from monitor.derive import Fold, IntervalRow, LabelRow
+from monitor.labels import BLIND, UNREACHABLE
+from monitor.ledger.entry import SeriesDefined
+from monitor.model import State
+from policies.availability import Excluded, History
+from policies.debt import Span
+from policies.period import Moments
+
+BLOCKED = "blocked"
+_FOREVER_US = 1 << 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledgered:
+    """Rows of the ledger that reach into a window; who reads them may bring more."""
+
+    series: Sequence[SeriesDefined]
+    fold: Fold
+    intervals: Mapping[int, Sequence[IntervalRow]]
+    labels: Sequence[LabelRow] = ()
+    declarations: Sequence[DeclarationRow] = ()
+
+
+@dataclass(slots=True)
+class Histories:
+    """The histories of targets up to a moment, made as they are asked for."""
+
+    ledgered: Ledgered
+    until_us: int
+    """Nothing is known after it: now, or the end of the log."""
+    _series: dict[str, list[SeriesDefined]] = field(init=False)
+    _labels: dict[tuple[str, str], list[Moments]] = field(init=False)
+    _declared: dict[str, list[DeclarationRow]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._series, self._labels, self._declared = {}, {}, {}
+        for one in self.ledgered.series:
+            self._series.setdefault(one.target, []).append(one)
+        for label in self.ledgered.labels:
+            until_us = self.until_us if label.until_us is None else label.until_us
+            key = label.label, label.target
+            self._labels.setdefault(key, []).append((label.since_us, until_us))
+        for row in self.ledgered.declarations:
+            if row.counts:
+                self._declared.setdefault(row.target, []).append(row)
+
+    def series_of(self, target: str, measured_by: Iterable[str]) -> list[SeriesDefined]:
+        """The target's series whose availability is decided by one of these rules.
+
+        One that never was observed says nothing: a name may lack an address family.
+        """
+        wanted = set(measured_by)
+        return [
+            one
+            for one in self._series.get(target, ())
+            if one.rules
+            and one.rules[0].rpartition("/")[2] in wanted
+            and self.ledgered.fold.until_us(one.number)
+        ]
+
+    def of(self, target: str, site: str, series: Iterable[SeriesDefined]) -> History:
+        """The target's history by these series; declarations about its site hold for it too."""
+        declared = [*self._declared.get(target, ())]
+        if site and site != target:
+            declared += self._declared.get(site, ())
+        return History(
+            series=[self.track(one) for one in series],
+            unreachable=self._labels.get((UNREACHABLE, target), ()),
+            blind=[cut for key, cuts in self._labels.items() if key[0] == BLIND for cut in cuts],
+            blocked=self._labels.get((BLOCKED, target), ()),
+            maintenance=[(d.since_us, d.until_us) for d in declared if d.kind == MAINTENANCE],
+            exclusions=[
+                Excluded(started_us=d.since_us, ended_us=d.until_us, cause=d.cause)
+                for d in declared
+                if d.kind != MAINTENANCE
+            ],
+        )
+
+    def track(self, one: SeriesDefined) -> list[Span]:
+        """What a series says, up to the moment that is known."""
+        rows = self.ledgered.intervals.get(one.number, ())
+        return track_of(
+            rows, self.ledgered.fold, one.number, withdrawn=one.withdrawn, until_us=self.until_us
+        )
+
+
+def track_of(
+    rows: Iterable[IntervalRow], fold: Fold, number: int, *, withdrawn: bool, until_us: int
+) -> list[Span]:
+    """Closed intervals, the open one as far as it holds, then unobserved unless withdrawn."""
+    state, since_us, _ = fold.current(number)
+    covered_us = fold.until_us(number)
+    spans = [
+        Span(started_us=row.started_us, ended_us=row.ended_us, state=State(row.state))
+        for row in rows
+        if not covered_us or row.ended_us <= since_us  # the fold may be older than what was read
+    ]
+    if not covered_us:
+        return spans
+    spans.append(Span(started_us=since_us, ended_us=covered_us, state=state))
+    if not withdrawn and covered_us < until_us:
+        spans.append(Span(started_us=covered_us, ended_us=until_us, state=State.UNOBSERVED))
+    return spans

@@ -1,0 +1,116 @@
+"""What accounting needs of a database, read in one short transaction without its writer."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from monitor.accounting import TEXT_NAME, Accounting, AccountingError
+from monitor.derive import Changes, Fold, IntervalRow
+from monitor.history import Ledgered
+from monitor.ledger.entry import ConfigurationInForce, EntryError, read_record
+from monitor.store import reader, schema
+from monitor.store.connect import place_of
+from monitor.store.errors import StoreError
+from monitor.store.glance import reading
+
+_CONFIGURATION = bytes((ConfigurationInForce.CODE,))
+_LOOKED_BACK = 200_000
+"""Entries behind the newest one among which the configuration in force is sought at most: each
+start and each reload appends one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The rows of a window, the terms in force, and to which entry and moment they reach."""
+
+    origin: str
+    size: int
+    root: bytes
+    reached_us: int
+    """The newest moment that the log knows of: later time is not accounted for."""
+    accounting: Accounting
+    ledgered: Ledgered
+
+
+def account(url: str, since_us: int, until_us: int) -> Account:
+    """Everything that accounting for [since_us, until_us) needs.
+
+    StoreError where the database cannot be read; AccountingError where its configuration in force
+    has no terms (it was written before there were any: restart the agent).
+    """
+    try:
+        with reading(url) as connection:
+            state = reader.tree_state(connection)
+            if state is None:
+                raise StoreError("store.empty", place=place_of(url))
+            origin, size, root = state
+            fold = fold_at(connection, size)
+            return Account(
+                origin=origin,
+                size=size,
+                root=root,
+                reached_us=reached(fold),
+                accounting=terms_in_force(connection, size),
+                ledgered=Ledgered(
+                    series=reader.all_series(connection),
+                    fold=fold,
+                    intervals=intervals(connection, since_us, until_us),
+                    labels=reader.labels(connection, since_us=since_us),
+                    declarations=reader.declarations(
+                        connection, since_us=since_us, until_us=until_us
+                    ),
+                ),
+            )
+    except EntryError as error:
+        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+
+
+def fold_at(connection: Connection, size: int) -> Fold:
+    """The fold at the newest entry: the snapshot, and what came after it."""
+    kept = connection.execute(select(schema.fold)).one_or_none()
+    fold = Fold.restored(kept.state) if kept else Fold()
+    for index, raw in reader.read_entries(connection, kept.size if kept else 0, size):
+        fold.apply(index, raw, Changes())
+    return fold
+
+
+def reached(fold: Fold) -> int:
+    """The newest moment that any observation or clock anchor tells of."""
+    last = max(fold.anchors.values(), default=0)
+    if fold.count:
+        last = max(last, int(fold.columns["last_us"][: fold.count].max()))
+    return last
+
+
+def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[IntervalRow]]:
+    """The closed intervals of every series that reach into a window, in order."""
+    table = schema.interval
+    query = (
+        select(table.c.series, table.c.started_us, table.c.ended_us, table.c.state)
+        .where(table.c.ended_us > since_us, table.c.started_us < until_us)
+        .order_by(table.c.series, table.c.started_us)
+    )
+    found: dict[int, list[IntervalRow]] = {}
+    for series, started_us, ended_us, state in connection.execute(query):
+        row = IntervalRow(series=series, started_us=started_us, ended_us=ended_us, state=state)
+        found.setdefault(series, []).append(row)
+    return found
+
+
+def terms_in_force(connection: Connection, size: int) -> Accounting:
+    """The accounting terms of the newest configuration in force; AccountingError without any."""
+    end = size
+    while end > max(0, size - _LOOKED_BACK):
+        first = max(0, end - reader.PAGE)
+        for _, raw in reversed(list(reader.read_entries(connection, first, end))):
+            if raw[2:3] != _CONFIGURATION:
+                continue
+            entry = read_record(raw)
+            assert isinstance(entry, ConfigurationInForce)
+            digest = entry.texts.get(TEXT_NAME)
+            text = reader.read_record(connection, digest) if digest else None
+            if text is None:
+                raise AccountingError("the configuration in force has no accounting terms")
+            return Accounting.from_bytes(text)
+        end = first
+    raise AccountingError("no configuration was ever put in force")

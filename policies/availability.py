@@ -1,0 +1,237 @@
+"""Availability of one target in one window, from intervals of state: exact integers in µs. Pure.
+
+The accounting rules, version 1 (`docs/accounting.md`), at each moment of a window, the first that
+applies:
+
+1. Outside the service hours: no part of the base.
+2. Within maintenance whose notice was recorded before it began: no part of the base.
+3. Within an approved exclusion: no part of the base; summed by cause.
+4. A series of the target is unavailable: unavailable.
+5. A series of the target is unobserved, or none exists yet or any more: unobserved, by cause: the
+   agent itself saw nothing (agent), every way to the target was down (parent), a filter answered
+   in its place (blocked), else nobody looked (unseen).
+6. Else available.
+
+The base is what is left of the window after 1 to 3. Availability is an interval: `worst` counts
+unobserved time as unavailable, `best` leaves it out. Of nothing observed, `best` is undefined.
+Which notice counts and which exclusion was approved is decided by whoever calls.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fractions import Fraction
+from itertools import pairwise
+
+from monitor.model import State
+from policies.debt import Spans
+from policies.period import Moments
+from policies.sweep import Stretch, swept
+
+
+class Standing(StrEnum):
+    """How a moment counts; exactly one holds."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+    UNOBSERVED = "unobserved"
+    MAINTENANCE = "maintenance"
+    EXCLUDED = "excluded"
+    OUTSIDE = "outside"
+    """Outside the service hours."""
+
+
+class Unseen(StrEnum):
+    """Why a moment was not observed; of several that hold the first."""
+
+    AGENT = "agent"
+    PARENT = "parent"
+    BLOCKED = "blocked"
+    UNSEEN = "unseen"
+
+
+IN_BASE = frozenset({Standing.AVAILABLE, Standing.UNAVAILABLE, Standing.UNOBSERVED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A stretch in which one standing holds; `cause` of unobserved and excluded time."""
+
+    started_us: int
+    ended_us: int
+    standing: Standing
+    cause: str = ""
+
+    @property
+    def length_us(self) -> int:
+        """How long it is."""
+        return self.ended_us - self.started_us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """Time that leaves the base, and its cause (power, force-majeure, upstream, …)."""
+
+    started_us: int
+    ended_us: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the ledger holds of a target's time; stretches may lie beyond the window.
+
+    The spans of one series may touch but not overlap; where it has none it says nothing (it was
+    not yet defined, or is withdrawn). Everything else may overlap as it likes.
+    """
+
+    series: Sequence[Spans] = ()
+    unreachable: Sequence[Moments] = ()
+    blind: Sequence[Moments] = ()
+    blocked: Sequence[Moments] = ()
+    maintenance: Sequence[Moments] = ()
+    exclusions: Sequence[Excluded] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """The sums of a window; all of them together are the window."""
+
+    window_us: int
+    available_us: int = 0
+    unavailable_us: int = 0
+    unobserved_us: Mapping[str, int] = field(default_factory=dict)
+    """By cause; see `Unseen`."""
+    maintenance_us: int = 0
+    excluded_us: Mapping[str, int] = field(default_factory=dict)
+    """By cause."""
+    outside_us: int = 0
+
+    @property
+    def unseen_us(self) -> int:
+        """Unobserved time of every cause."""
+        return sum(self.unobserved_us.values())
+
+    @property
+    def base_us(self) -> int:
+        """The time in which the service was owed."""
+        return self.available_us + self.unavailable_us + self.unseen_us
+
+    @property
+    def worst(self) -> Fraction | None:
+        """Unobserved time counts as unavailable; None where nothing was owed."""
+        return Fraction(self.available_us, self.base_us) if self.base_us else None
+
+    @property
+    def best(self) -> Fraction | None:
+        """Unobserved time is left out; None where nothing was observed."""
+        observed = self.available_us + self.unavailable_us
+        return Fraction(self.available_us, observed) if observed else None
+
+
+def pieces(
+    history: History,
+    window: Moments,
+    owed: Sequence[Moments] | None = None,
+    *,
+    unreachable_counts: bool = False,
+) -> Iterator[Piece]:
+    """The window in stretches of one standing, ascending, without gaps, joined where equal.
+
+    `owed`: the service hours, None for always. `unreachable_counts`: time in which every way to
+    the target was down is unavailable, not unobserved.
+    """
+    many = len(history.series)
+    tracks: list[Iterable[Stretch[State | str]]] = [
+        *([(s.started_us, s.ended_us, s.state) for s in spans] for spans in history.series),
+        _cover([window] if owed is None else owed),
+        _cover(history.maintenance),
+        _caused(history.exclusions),
+        _cover(history.blind),
+        _cover(history.unreachable),
+        _cover(history.blocked),
+    ]
+    last: Piece | None = None
+    for started, ended, held in swept(tracks, window):
+        standing, cause = _standing(held[:many], held[many:], unreachable_counts)
+        if last is not None and (last.standing, last.cause) == (standing, cause):
+            last = replace(last, ended_us=ended)
+            continue
+        if last is not None:
+            yield last
+        last = Piece(started_us=started, ended_us=ended, standing=standing, cause=cause)
+    if last is not None:
+        yield last
+
+
+def availability(parts: Iterable[Piece]) -> Availability:
+    """The sums of the pieces of a window."""
+    sums: dict[tuple[Standing, str], int] = {}
+    for part in parts:
+        key = part.standing, part.cause
+        sums[key] = sums.get(key, 0) + part.length_us
+
+    def by_cause(standing: Standing) -> dict[str, int]:
+        return {cause: us for (one, cause), us in sorted(sums.items()) if one is standing}
+
+    def of(standing: Standing) -> int:
+        return sum(by_cause(standing).values())
+
+    return Availability(
+        window_us=sum(sums.values()),
+        available_us=of(Standing.AVAILABLE),
+        unavailable_us=of(Standing.UNAVAILABLE),
+        unobserved_us=by_cause(Standing.UNOBSERVED),
+        maintenance_us=of(Standing.MAINTENANCE),
+        excluded_us=by_cause(Standing.EXCLUDED),
+        outside_us=of(Standing.OUTSIDE),
+    )
+
+
+def _standing(
+    states: tuple[State | str | None, ...],
+    flags: tuple[State | str | None, ...],
+    unreachable_counts: bool,
+) -> tuple[Standing, str]:
+    """The accounting rules, in their order."""
+    owed, maintained, excluded, blind, unreachable, blocked = flags
+    if owed is None:
+        return Standing.OUTSIDE, ""
+    if maintained is not None:
+        return Standing.MAINTENANCE, ""
+    if excluded is not None:
+        return Standing.EXCLUDED, str(excluded)
+    told = [state for state in states if state is not None]
+    if State.UNAVAILABLE in told:
+        return Standing.UNAVAILABLE, ""
+    if told and State.UNOBSERVED not in told:
+        return Standing.AVAILABLE, ""
+    if blind is not None:
+        return Standing.UNOBSERVED, Unseen.AGENT
+    if unreachable is not None:
+        if unreachable_counts:
+            return Standing.UNAVAILABLE, ""
+        return Standing.UNOBSERVED, Unseen.PARENT
+    return Standing.UNOBSERVED, Unseen.UNSEEN if blocked is None else Unseen.BLOCKED
+
+
+def _cover(stretches: Iterable[Moments]) -> list[Stretch[State | str]]:
+    """Stretches that may overlap, as some that do not."""
+    joined: list[Stretch[State | str]] = []
+    for started, ended in sorted(one for one in stretches if one[0] < one[1]):
+        if joined and joined[-1][1] >= started:
+            joined[-1] = joined[-1][0], max(joined[-1][1], ended), ""
+        else:
+            joined.append((started, ended, ""))
+    return joined
+
+
+def _caused(exclusions: Sequence[Excluded]) -> list[Stretch[State | str]]:
+    """Excluded stretches without overlap; where several causes hold, the first by name."""
+    edges = sorted({edge for one in exclusions for edge in (one.started_us, one.ended_us)})
+    found: list[Stretch[State | str]] = []
+    for started, ended in pairwise(edges):
+        causes = [x.cause for x in exclusions if x.started_us <= started and ended <= x.ended_us]
+        if causes:
+            found.append((started, ended, min(causes)))
+    return found
