@@ -42,39 +42,50 @@ def order(found: Findings, wishes: Wishes, asked: Version) -> Line:
         # One and the same suite was accepted and refused: two servers behind one address?
         found.inconclusive[f"{asked.word} suites"] = "contradictory answers"
         return
-    if sum(bool(part.accepted) for part in parts) > 1 and len(bounded(accepted)) == 1:
-        merged = yield from _chosen(found, wishes, asked, accepted)
+    place = {code: at for at, code in enumerate(suites_for(asked))}
+    ours = sorted(accepted, key=place.__getitem__)
+    if len(accepted) > 1 and accepted == ours:
+        turned = hello(asked, reversed(ours[: len(bounded(ours)[0])]), wishes)
+        answer = yield from ask(found, Question(name=f"{asked.word} order", hello=turned))
+        if isinstance(answer, Accepted | Retry):
+            mine = answer.suite == turned.suites[0]
+            found.preference[asked] = "client" if mine else "server"
+    elif len(accepted) > 1:
+        found.preference[asked] = "server"
+    if found.preference.get(asked) == "server":
+        merged = yield from _merged(found, wishes, asked, [part.accepted for part in parts])
         if merged is None:
             return
         accepted = merged
-    if len(accepted) > 1:
-        place = {code: at for at, code in enumerate(suites_for(asked))}
-        ours = sorted(accepted, key=place.__getitem__)
-        if accepted != ours:
-            found.preference[asked] = "server"
-        else:
-            turned = hello(asked, reversed(ours[: len(bounded(ours)[0])]), wishes)
-            answer = yield from ask(found, Question(name=f"{asked.word} order", hello=turned))
-            if isinstance(answer, Accepted | Retry):
-                mine = answer.suite == turned.suites[0]
-                found.preference[asked] = "client" if mine else "server"
     found.order[asked] = tuple(accepted)
 
 
-def _chosen(
-    found: Findings, wishes: Wishes, asked: Version, accepted: list[int]
+def _merged(
+    found: Findings, wishes: Wishes, asked: Version, parts: list[list[int]]
 ) -> Generator[Question, Answer, list[int] | None]:
-    """The accepted suites in the order in which the server chooses among all of them."""
-    place = {code: at for at, code in enumerate(suites_for(asked))}
-    left, chosen = sorted(accepted, key=place.__getitem__), []
-    while len(left) > 1:
-        question = Question(name=f"{asked.word} order", hello=hello(asked, left, wishes))
-        answer = yield from ask(found, question)
-        if not isinstance(answer, Accepted | Retry):
-            return None
-        left.remove(answer.suite)
-        chosen.append(answer.suite)
-    return chosen + left
+    """The accepted suites of all portions in the server's order, from its order in each.
+
+    A suite finds its place by being offered beside one other. What is rare mostly comes last, so
+    that the last one is tried first; the rest is a binary search.
+    """
+    merged: list[int] = []
+    for part in parts:
+        low = 0
+        for code in part:
+            high, middle = len(merged), len(merged) - 1
+            while low < high:
+                pair = hello(asked, (merged[middle], code), wishes)
+                answer = yield from ask(found, Question(name=f"{asked.word} order", hello=pair))
+                if not isinstance(answer, Accepted | Retry):
+                    return None
+                if answer.suite == code:
+                    high = middle
+                else:
+                    low = middle + 1
+                middle = (low + high) // 2
+            merged.insert(low, code)
+            low += 1
+    return merged
 
 
 def outside(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line:

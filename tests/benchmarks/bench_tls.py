@@ -4,7 +4,9 @@ The rounds of all scanners are interleaved, each figure is a median. CPU and mem
 the scanner's own processes; the servers' handshakes compete for the same cores, so the wall clock
 says as much about them as about the scanner, and more on a machine of two cores. Our survey is
 counted from its first connection on, as it runs in a daemon; the others as whole processes, each
-as its command comes. "sslyze, as much" is sslyze without the scans that have no match in ours
+as its command comes. A verdict asks what the rules need that `sasando init` puts in force; "… with
+profiles" asks for the suites outside of two profiles and for post-quantum exchange too, and has no
+goal. "sslyze, as much" is sslyze without the scans that have no match in ours
 (Heartbleed, ROBOT, resumption …), from its first connection on; no goal is set for it.
 """
 
@@ -17,11 +19,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.config.loader import load
 from tests.benchmarks import tls_sweep
 from tests.lab.city import shaper
 from tests.lab.netns import Namespace, Pair, crowd
@@ -139,12 +143,23 @@ def test_a_verdict_in_four_round_trips(tmp_path: Path) -> None:
     assert (median - computed) / trip < 4.5  # the servers compute too, about half a trip
 
 
+def needed(folder: Path) -> list[str]:
+    """The facts that the rules of a configuration as `sasando init` writes it speak of."""
+    written = folder / "sasando"
+    argv = [sys.executable, "-m", "monitor.cli.main", "init", str(written)]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    policies = load(written, today=date(2026, 11, 25)).policies
+    rules = [rule for policy in policies for rule in policy.rules if rule.check == "tls"]
+    return sorted({fact for rule in rules for fact in rule.mentions})
+
+
 def _scanners(farm: Farm, folder: Path) -> dict[str, Callable[[], Cost]]:
     servers, ca = farm.servers, farm.credentials.ca_file
     targets = [[one.address, one.port, NAME] for one in servers]
 
-    def ours(mode: str) -> Callable[[], Cost]:
+    def ours(mode: str, needs: Sequence[str] | None = None) -> Callable[[], Cost]:
         order = {"mode": mode, "ca": str(ca), "at_once": len(servers), "targets": targets}
+        order |= {"needs": needs}
         # The first verdict after a start looks closer where it finds trouble; then it is known.
         rounds = 2 if mode == "verdict" else 1
         return lambda: _cost(_swept({**order, "rounds": rounds})[-1])
@@ -159,7 +174,8 @@ def _scanners(farm: Farm, folder: Path) -> dict[str, Callable[[], Cost]]:
 
     return {
         "sasando full": ours("full"),
-        "sasando verdict": ours("verdict"),
+        "sasando verdict": ours("verdict", needed(folder)),
+        "… with profiles": ours("verdict"),
         "sslyze": whole(oracles.sslyze_argv(servers, folder, folder / "sslyze.json", BUILD)),
         "sslyze, as much": sslyze,
         "nmap": whole(oracles.nmap_argv(servers, folder / "nmap.xml")),

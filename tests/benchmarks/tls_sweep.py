@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.tls_sweep < order.json
     {"mode": "full", "ca": "/…/root.pem", "at_once": 8, "rounds": 1,
-     "targets": [["127.0.0.1", 443, "web.example"], …]}
+     "targets": [["127.0.0.1", 443, "web.example"], …], "needs": ["protocols", …]}
 
 Prints JSON. The agent runs for months, so what it costs to start Python is not in the figures.
 """
@@ -47,7 +47,10 @@ async def sweep(prober: Prober, order: dict[str, Any]) -> dict[str, Any]:
     def begin() -> None:
         slot = waiting.pop(0)
         host, port, name = targets[slot]
-        settings = replace(TlsSettings(host=host, port=port, server_name=name), mode=order["mode"])
+        needs = None if order.get("needs") is None else frozenset(order["needs"])
+        settings = TlsSettings(
+            host=host, port=port, server_name=name, mode=order["mode"], needs=needs
+        )
         series = assignment(tls.KIND, settings, Family.IPV4)
         prober.begin([Probe(slot, replace(series, target=f"t{slot}"))], done)
 
