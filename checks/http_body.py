@@ -1,16 +1,18 @@
-"""What is learned from a body that is not kept. Pure."""
+"""What is learned from a body, which only the one who asks for it gets. Pure."""
 
 
 class BodyWatch:
     """Counts bytes up to a bound and searches them for one text, wherever the pieces are cut."""
 
-    __slots__ = ("_tail", "_text", "bound", "contains", "size")
+    __slots__ = ("_tail", "_text", "bound", "contains", "kept", "size")
 
-    def __init__(self, bound: int, text: bytes) -> None:
+    def __init__(self, bound: int, text: bytes, keep: bool = False) -> None:
         self.bound = bound
         self.size = 0
         self.contains = False
         """The text was seen; meaningless when none is looked for."""
+        self.kept = bytearray() if keep else None
+        """What was within the bound; None where it is only counted."""
         self._text = text
         self._tail = b""
 
@@ -23,4 +25,6 @@ class BodyWatch:
             # As much of the end as could be the start of the text.
             self._tail = window[-(len(self._text) - 1) :] if len(self._text) > 1 else b""
         self.size += len(allowed)
+        if self.kept is not None:
+            self.kept += allowed
         return len(allowed) == len(piece)

@@ -1,8 +1,8 @@
 """An HTTP/1.1 reply read from bytes that cannot be trusted. Pure; sources: RFC 9110, RFC 9112.
 
-Every reply comes to one end, however its bytes are split. Nothing of the body is kept: it is
-counted, and searched for one text. Bounds: the head (with all interim replies and trailers),
-the number of its lines, the chunk lines, and the body.
+Every reply comes to one end, however its bytes are split. Nothing of the body is kept unless it
+is asked for: it is counted, and searched for one text. Bounds: the head (with all interim replies
+and trailers), the number of its lines, the chunk lines, and the body.
 """
 
 import re
@@ -58,9 +58,11 @@ class ReplyReader:
     reply on the connection.
     """
 
-    def __init__(self, *, head_only: bool, max_body: int, text: bytes = b"") -> None:
+    def __init__(
+        self, *, head_only: bool, max_body: int, text: bytes = b"", keep: bool = False
+    ) -> None:
         self._head_only = head_only
-        self._watch = BodyWatch(max_body, text)
+        self._watch = BodyWatch(max_body, text, keep)
         self._step: Step = ReplyReader._read_start
         self._buffer = b""
         self._at = 0
@@ -86,6 +88,11 @@ class ReplyReader:
             size=self._watch.size,
             contains=self._watch.contains,
         )
+
+    @property
+    def body(self) -> bytes:
+        """The body so far, where it was to be kept."""
+        return bytes(self._watch.kept or b"")
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next bytes; empty bytes are the end of the stream. True: at the end."""
