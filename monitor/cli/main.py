@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "verify": ("proving", "Verify a database, an exported log or a state directory."),
     "ledger": ("proving", "The signed log."),
     "keys": ("keying", "Signing keys and verifier keys."),
+    "witness": ("witnessing", "A witness of other agents' logs."),
     "alert": ("alerting", "Alerts."),
 }
 """Module and first sentence of each command, in the order people see them."""
