@@ -48,7 +48,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Show availability as worst and best case, outages, unobserved time and restitution.",
     ),
     "policy": ("policing", "The policies."),
-    "verify": ("proving", "Verify a database, an exported log or a state directory."),
+    "verify": (
+        "proving",
+        "Verify a database, an exported log, a state directory or the proof of an entry.",
+    ),
     "ledger": ("proving", "The signed log."),
     "keys": ("keying", "Signing keys and verifier keys."),
     "alert": ("alerting", "Alerts."),

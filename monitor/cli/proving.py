@@ -1,10 +1,10 @@
-"""`sasando verify`, `ledger checkpoint` and `ledger export`."""
+"""`sasando verify`, `ledger checkpoint` and `ledger export`; registers what `ledger` has more."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Never
 
 import typer
 
@@ -21,6 +21,7 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.sentences import sentences
+from monitor.cli.single import exit_code, is_proof_file, print_proof, prove, verify_proof
 from monitor.cli.trust import trusted, verifiers_of
 from monitor.text import Language, preferred_language, say
 
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
     ledger = typer.Typer(help="The signed log.", no_args_is_help=True)
     ledger.command("checkpoint")(checkpoint)
     ledger.command("export")(export)
+    ledger.command("prove")(prove)
     app.add_typer(ledger, name="ledger")
 
 
@@ -57,7 +59,8 @@ def verify(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="PATH", help="A database (file or URL), an exported log or a state directory."
+            metavar="PATH",
+            help="A database (file or URL), an exported log, a state directory or a proof.",
         ),
     ],
     key: KeyOption = None,
@@ -79,11 +82,20 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    entry: Annotated[
+        Path | None,
+        typer.Option(
+            "--entry",
+            metavar="FILE",
+            help="The entry that a proof is about, where it does not lie beside it.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Verify a database, an exported log or a state directory.
+    """Verify a database, an exported log, a state directory or the proof of an entry.
 
     Recomputes everything from the entries and names the first thing that is wrong. Trust comes
     from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered, 2 unusable
@@ -92,6 +104,8 @@ def verify(
     Example: sasando verify /var/lib/sasando --checkpoint last-month.checkpoint
     """
     language = preferred_language(lang)
+    if is_proof_file(path):
+        _verify_single(path, entry, key, config, language, as_json=as_json)
     try:
         proof = _proof(path, key, checkpoints or [], mark, config, language)
     except Exception as error:
@@ -109,6 +123,28 @@ def verify(
         if proof.anchor is not None:
             typer.echo(printable(say("cli.verify-anchor", language, place=proof.anchor)))
     raise typer.Exit(EXIT_CODES[proof.verdict])
+
+
+def _verify_single(
+    path: str,
+    entry: Path | None,
+    key: str | None,
+    config: Path | None,
+    lang: Language,
+    *,
+    as_json: bool,
+) -> Never:
+    try:
+        told = verify_proof(path, entry, key, config, lang)
+    except Exception as error:
+        # Typed errors only, as below.
+        said = sentences(error, lang)
+        if said is None or not as_json:
+            raise
+        print_json(_unusable(said))
+        raise typer.Exit(BAD_INPUT) from None
+    print_proof(told, lang, as_json=as_json)
+    raise typer.Exit(exit_code(told))
 
 
 def _unusable(told: Sequence[str]) -> dict[str, Any]:
