@@ -53,6 +53,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Verify a database, an exported log, a state directory or the proof of an entry.",
     ),
     "ledger": ("proving", "The signed log."),
+    "backup": (
+        "backing",
+        "Copy the ledger while the agent runs, and verify the copy before it counts.",
+    ),
     "keys": ("keying", "Signing keys and verifier keys."),
     "alert": ("alerting", "Alerts."),
 }

@@ -170,7 +170,7 @@ def _proof(
         verifier = next((one for one in verifiers if one.name == origin), verifiers[0])
         anchors = [_anchored(file) for file in checkpoints]
         anchors += _marks(mark, config, verifier, key is not None, lang)
-        progress = stack.enter_context(_progress(say("cli.verify-progress", lang)))
+        progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
         return prove(source, verifier, anchors, progress)
 
 
@@ -245,7 +245,7 @@ def _agent(config: Path | None, keyed: bool, lang: Language) -> "Agent | None":
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Progress]:
+def showing_progress(what: str) -> Iterator[Progress]:
     """A bar on a terminal's stderr; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _size: None
@@ -314,6 +314,6 @@ def export(
     language = preferred_language(lang)
     agent = load_configuration(config).agent
     note = anchor.read(agent.high_water_mark)
-    with _progress(say("cli.export-progress", language)) as progress:
+    with showing_progress(say("cli.export-progress", language)) as progress:
         head = export_log(agent.store_url(), folder, progress, note)
     tell("cli.exported", language, folder=folder, size=head.size)

@@ -32,13 +32,14 @@ class PinnedDatabase:
     Everything it does raises StoreError where the database cannot be read.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, private: bool = False) -> None:
+        """`private`: a SQLite file that nobody else uses, read where it lies."""
         self._place = place_of(url)
         self._folder = Path(tempfile.mkdtemp(prefix="sasando-verify-"))
         self._connection: Connection | None = None
         try:
             with self._typed():
-                engine = open_engine(self._copy(url), read_only=True)
+                engine = open_engine(url if private else self._copy(url), read_only=True)
                 require_head(engine, url)
                 self._connection = engine.connect()
                 self._state = reader.tree_state(self._connection)
