@@ -14,6 +14,7 @@ from monitor.cli.common import (
     load_configuration,
     tell,
 )
+from monitor.cli.sources import showing_progress
 from monitor.cli.trust import verifiers_of
 from monitor.text import Language, preferred_language, say
 
@@ -102,7 +103,6 @@ def _fill(
 def _verified(
     copy: str, verifier: "Verifier", note: bytes, folder: Path, lang: Language
 ) -> "Proof":
-    from monitor.cli.proving import showing_progress
     from monitor.store.pinned import PinnedDatabase
     from monitor.verify import Anchored, verify
 

@@ -1,10 +1,9 @@
 """`sasando verify`, `ledger checkpoint` and `ledger export`; registers what `ledger` has more."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Never
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,25 +13,24 @@ from monitor.cli.common import (
     ConfigOption,
     JsonOption,
     LangOption,
-    default_directory,
     load_configuration,
     print_json,
     printable,
     tell,
 )
 from monitor.cli.sentences import sentences
-from monitor.cli.single import exit_code, is_proof_file, print_proof, prove, verify_proof
+from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
+from monitor.cli.sources import anchored, marks, showing_progress, source_at
+from monitor.cli.succeeding import print_chain, prove_chain, succeed
 from monitor.cli.trust import trusted, verifiers_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
     from monitor.config.configuration import Agent
-    from monitor.ledger.signer import Verifier
-    from monitor.verify import Anchored, Proof, Source
+    from monitor.verify import Proof
 
 TAMPERED = 1
 EXIT_CODES = {"intact": 0, "tampered": TAMPERED, "unusable": BAD_INPUT, "incomplete": 3}
-Progress = Callable[[int, int], None]
 
 KeyOption = Annotated[
     str | None,
@@ -52,15 +50,17 @@ def register(app: typer.Typer) -> None:
     ledger.command("checkpoint")(checkpoint)
     ledger.command("export")(export)
     ledger.command("prove")(prove)
+    ledger.command("succeed")(succeed)
     app.add_typer(ledger, name="ledger")
 
 
 def verify(
-    path: Annotated[
-        str,
+    paths: Annotated[
+        list[str],
         typer.Argument(
             metavar="PATH",
-            help="A database (file or URL), an exported log, a state directory or a proof.",
+            help="A database (file or URL), an exported log, a state directory or a proof;"
+            " several logs that succeed one another.",
         ),
     ],
     key: KeyOption = None,
@@ -104,10 +104,10 @@ def verify(
     Example: sasando verify /var/lib/sasando --checkpoint last-month.checkpoint
     """
     language = preferred_language(lang)
-    if is_proof_file(path):
-        _verify_single(path, entry, key, config, language, as_json=as_json)
     try:
-        proof = _proof(path, key, checkpoints or [], mark, config, language)
+        verdict = _verified(
+            paths, entry, (key, checkpoints or [], mark, config), language, as_json=as_json
+        )
     except Exception as error:
         # Typed errors only: a script that asked for data gets the verdict as data too.
         told = sentences(error, language)
@@ -115,36 +115,35 @@ def verify(
             raise
         print_json(_unusable(told))
         raise typer.Exit(BAD_INPUT) from None
+    raise typer.Exit(EXIT_CODES[verdict])
+
+
+Asked = tuple[str | None, Sequence[Path], Path | None, Path | None]
+"""--key, --checkpoint, --mark and --config."""
+
+
+def _verified(
+    paths: Sequence[str], entry: Path | None, asked: Asked, lang: Language, *, as_json: bool
+) -> str:
+    """Verify and print; the verdict."""
+    key, _, _, config = asked
+    if len(paths) == 1 and is_proof_file(paths[0]):
+        told = verify_proof(paths[0], entry, key, config, lang)
+        print_proof(told, lang, as_json=as_json)
+        return str(told["verdict"])
+    if len(paths) > 1:
+        chain = prove_chain(paths, *asked, lang)
+        print_chain(chain, lang, as_json=as_json)
+        return chain.verdict
+    proof = _proof(paths[0], *asked, lang)
     if as_json:
-        print_json(proof.as_json(language))
-    else:
-        for sentence in proof.sentences(language):
-            typer.echo(printable(sentence))
-        if proof.anchor is not None:
-            typer.echo(printable(say("cli.verify-anchor", language, place=proof.anchor)))
-    raise typer.Exit(EXIT_CODES[proof.verdict])
-
-
-def _verify_single(
-    path: str,
-    entry: Path | None,
-    key: str | None,
-    config: Path | None,
-    lang: Language,
-    *,
-    as_json: bool,
-) -> Never:
-    try:
-        told = verify_proof(path, entry, key, config, lang)
-    except Exception as error:
-        # Typed errors only, as below.
-        said = sentences(error, lang)
-        if said is None or not as_json:
-            raise
-        print_json(_unusable(said))
-        raise typer.Exit(BAD_INPUT) from None
-    print_proof(told, lang, as_json=as_json)
-    raise typer.Exit(exit_code(told))
+        print_json(proof.as_json(lang))
+        return proof.verdict
+    for sentence in proof.sentences(lang):
+        typer.echo(printable(sentence))
+    if proof.anchor is not None:
+        typer.echo(printable(say("cli.verify-anchor", lang, place=proof.anchor)))
+    return proof.verdict
 
 
 def _unusable(told: Sequence[str]) -> dict[str, Any]:
@@ -160,105 +159,25 @@ def _proof(
     config: Path | None,
     lang: Language,
 ) -> "Proof":
+    from monitor.succession import opening
     from monitor.verify import verify as prove
 
     judged = None if "://" in path else Path(path)
     verifiers = trusted(key, config, judged)
     with ExitStack() as stack:
-        source = stack.enter_context(_source(path))
+        source = stack.enter_context(source_at(path))
         origin = source.head()[0]
         verifier = next((one for one in verifiers if one.name == origin), verifiers[0])
-        anchors = [_anchored(file) for file in checkpoints]
-        anchors += _marks(mark, config, verifier, key is not None, lang)
+        anchors = [anchored(file) for file in checkpoints]
+        anchors += marks(mark, config, verifier, key is not None, lang)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
-        return prove(source, verifier, anchors, progress)
-
-
-@contextmanager
-def _source(path: str) -> "Iterator[Source]":
-    """What lies at a path; CommandError where nothing that can be verified does."""
-    place = Path(path)
-    if "://" not in path and place.is_dir() and not (place / "ledger.db").is_file():
-        if not (place / "checkpoint").is_file() and not (place / "tile").is_dir():
-            raise CommandError("cli.verify-folder", path=path)
-        from monitor.exported import ExportedLog
-
-        with ExportedLog(place) as exported:
-            yield exported
-        return
-    from monitor.store.pinned import PinnedDatabase
-
-    with PinnedDatabase(_url(path)) as pinned:
-        yield pinned
-
-
-def _url(path: str) -> str:
-    if "://" in path:
-        return path
-    place = Path(path)
-    if not place.exists():
-        raise CommandError("cli.verify-nothing", path=path)
-    return f"sqlite:///{(place / 'ledger.db' if place.is_dir() else place).absolute()}"
-
-
-def _anchored(file: Path) -> "Anchored":
-    from monitor.ledger.files import read_bounded
-    from monitor.ledger.note import MAX_NOTE_BYTES
-    from monitor.verify import Anchored
-
-    try:
-        return Anchored(place=str(file), note=read_bounded(file, MAX_NOTE_BYTES))
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise CommandError("cli.unreadable", place=file, cause=cause) from None
-
-
-def _marks(
-    mark: Path | None, config: Path | None, verifier: "Verifier", keyed: bool, lang: Language
-) -> "list[Anchored]":
-    """The high-water mark that was named, else the configured one of this very log."""
-    from monitor.ledger import anchor
-    from monitor.verify import Anchored
-
-    if mark is not None:
-        return [_anchored(mark)]
-    agent = _agent(config, keyed, lang)
-    if agent is None or agent.origin != verifier.name:
-        return []
-    note = anchor.read(agent.high_water_mark)
-    return [] if note is None else [Anchored(place=str(agent.high_water_mark), note=note)]
-
-
-def _agent(config: Path | None, keyed: bool, lang: Language) -> "Agent | None":
-    """The configured agent, if there is one; who named a key needs none, and is told of it."""
-    if config is None and not (default_directory() / "agent.yaml").is_file():
-        return None
-    from monitor.config.problem import ConfigurationError
-
-    try:
-        return load_configuration(config).agent
-    except ConfigurationError:
-        if config is not None or not keyed:
-            raise
-        tell("cli.verify-no-mark", lang, place=default_directory())
-        return None
-
-
-@contextmanager
-def showing_progress(what: str) -> Iterator[Progress]:
-    """A bar on a terminal's stderr; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _size: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, size: bar.update(task, completed=done, total=size)
+        proof = prove(source, verifier, anchors, progress)
+        first = opening(source)
+    if first is not None and first.previous is not None:
+        # A claim: only `verify` of both logs holds it against the earlier one.
+        earlier = printable(first.previous.partition("\n")[0])
+        tell("cli.verify-succeeds", lang, earlier=earlier, origin=first.origin)
+    return proof
 
 
 def checkpoint(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.common import (
-    BAD_INPUT,
     CommandError,
     ConfigOption,
     LangOption,
@@ -211,8 +210,3 @@ def print_proof(told: dict[str, Any], lang: Language, *, as_json: bool) -> None:
     typer.echo(say("cli.proof-entry", lang, kind=entry["kind"] or "?", bytes=entry["bytes"]))
     for name, value in (entry["fields"] or {}).items():
         typer.echo(printable(f"  {name}: {value}"))
-
-
-def exit_code(told: Mapping[str, Any]) -> int:
-    """0 intact, 1 tampered."""
-    return {"intact": 0, "tampered": 1}.get(told["verdict"], BAD_INPUT)
