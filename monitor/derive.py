@@ -31,6 +31,7 @@ from monitor.ledger.entry import (
     ExclusionProposed,
     IncidentStepped,
     LabelSet,
+    LogPruned,
     MaintenanceCut,
     MaintenanceDeclared,
     OperatorAct,
@@ -398,6 +399,8 @@ def named_records(entry: Record | Batch) -> Iterable[bytes]:
         return entry.records
     if isinstance(entry, OperatorAct):
         return _records_in(entry.detail)
+    if isinstance(entry, LogPruned):
+        return (entry.state,)
     return entry.texts.values() if isinstance(entry, ConfigurationInForce) else ()
 
 

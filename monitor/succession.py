@@ -79,7 +79,7 @@ def previous(entry: LogOpened | None, verifiers: Sequence[Verifier]) -> Checkpoi
             return open_checkpoint(note, verifier)
         except LedgerError as error:
             tried = tried or error
-    raise tried or ChainError("ledger.chain-keyless")
+    raise tried or ChainError("verify.chain-keyless")
 
 
 def in_order(openings: Sequence[LogOpened | None]) -> list[int]:
@@ -90,7 +90,7 @@ def in_order(openings: Sequence[LogOpened | None]) -> list[int]:
     by_origin: dict[str, int] = {}
     for at, entry in enumerate(openings):
         if entry is None or entry.origin in by_origin:
-            raise ChainError("ledger.chain-broken", origin="?" if entry is None else entry.origin)
+            raise ChainError("verify.chain-broken", origin="?" if entry is None else entry.origin)
         by_origin[entry.origin] = at
     before = {
         entry.origin: entry.previous.partition("\n")[0]
@@ -99,14 +99,14 @@ def in_order(openings: Sequence[LogOpened | None]) -> list[int]:
     }
     first = [origin for origin in by_origin if before.get(origin) not in by_origin]
     if len(first) != 1:
-        raise ChainError("ledger.chain-broken", origin=", ".join(sorted(first))[:200])
+        raise ChainError("verify.chain-broken", origin=", ".join(sorted(first))[:200])
     after = {earlier: later for later, earlier in before.items()}
     ordered, origin = [by_origin[first[0]]], after.get(first[0])
     while origin is not None and len(ordered) < len(openings):
         ordered.append(by_origin[origin])
         origin = after.get(origin)
     if len(ordered) != len(openings):
-        raise ChainError("ledger.chain-broken", origin=first[0][:200])
+        raise ChainError("verify.chain-broken", origin=first[0][:200])
     return ordered
 
 

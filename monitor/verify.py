@@ -17,7 +17,7 @@ from typing import Protocol
 
 from monitor.derive import Changes, Fold, named_records, read_entry
 from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
-from monitor.ledger.entry import EntryError, LogOpened
+from monitor.ledger.entry import EntryError, LogOpened, LogPruned
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
@@ -44,8 +44,17 @@ class Rebuild(Protocol):
         """Whether derived figures are among what is compared, not tiles alone."""
         ...
 
+    def begin(self, fold: Fold, boundary: int) -> None:
+        """The log was pruned below the boundary, and this is what stood there."""
+        ...
+
     def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:
         """Store what the next entries derive."""
+        ...
+
+    @property
+    def unverifiable(self) -> int:
+        """Stored figures from before the boundary, which nothing can be compared with any more."""
         ...
 
     def differences(self, fold_at: Callable[[], tuple[int, bytes] | None]) -> Iterator[Finding]:
@@ -67,8 +76,18 @@ class Source(Protocol):
         """(claimed size or None, note) of every checkpoint kept inside, ascending."""
         ...
 
+    def pruned(self) -> tuple[int, int] | None:
+        """(boundary, index of the entry that says so), as claimed; None where none is."""
+        ...
+
+    def entry(self, index: int) -> bytes | None:
+        """One entry's bytes; None where it is not there."""
+        ...
+
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
-        """(index, bytes) of the entries below size, ascending; a missing one is left out.
+        """(index, bytes) of the entries from the boundary up to size, ascending.
+
+        A missing one is left out.
 
         The size is a claim, perhaps a monstrous one: ends with the last entry there is.
         """
@@ -110,15 +129,23 @@ class Proof:
     unsigned_tail: int = 0
     records: int = 0
     figures: bool = False
+    pruned: int = 0
+    """Entries that were removed by a pruning that the log itself tells of."""
+    unverifiable: int = 0
+    """Figures derived from them."""
+    unreached: int = 0
+    """Signed checkpoints of sizes below the boundary, whose roots cannot be computed any more."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
 
     @property
     def verdict(self) -> str:
-        """intact, tampered or unusable."""
+        """intact, incomplete (all that is there is intact), tampered or unusable."""
         if self.unusable is not None:
             return "unusable"
-        return "tampered" if self.findings else "intact"
+        if self.findings:
+            return "tampered"
+        return "incomplete" if self.pruned else "intact"
 
     @property
     def full(self) -> bool:
@@ -136,6 +163,9 @@ class Proof:
         said = [say(f"verify.{self.verdict}", lang, size=self.size)]
         told = [self.unusable] if self.unusable is not None else self.findings
         said += [_sentence(finding, lang) for finding in told]
+        if self.pruned and self.unusable is None:
+            values = {"count": self.pruned, "figures": self.unverifiable}
+            said.append(say("verify.pruned", lang, **values, checkpoints=self.unreached))
         if self.full:
             said.append(say("verify.more", lang, count=MAX_FINDINGS))
         if self.unusable is None and self.anchor is None:
@@ -157,8 +187,19 @@ class Proof:
                 "unsigned_tail": self.unsigned_tail,
                 "records": self.records,
                 "figures": self.figures,
+                **self._pruned(),
             },
             "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in told],
+        }
+
+    def _pruned(self) -> dict[str, object]:
+        """What could not be checked; no keys where everything could."""
+        if not self.pruned:
+            return {}
+        return {
+            "pruned": self.pruned,
+            "unverifiable": self.unverifiable,
+            "unreached": self.unreached,
         }
 
 
@@ -264,10 +305,11 @@ class _Walk:
         self.wanted: set[bytes] = set()
         self.snapshot: tuple[int, bytes] | None = None
         self.derivable = True
+        self.pruning = (-1, b"")
 
     def run(self, size: int, progress: Callable[[int, int], None]) -> TileTree:
-        snapshot_size, position = self.source.snapshot_size(), 0
-        self._snapshot(snapshot_size, 0)
+        snapshot_size, position = self.source.snapshot_size(), self._begin(size)
+        self._snapshot(snapshot_size, position)
         for index, raw in self.source.entries(size):
             if index != position:
                 break
@@ -285,7 +327,58 @@ class _Walk:
         self._finish()
         return self.tree
 
+    def _begin(self, size: int) -> int:
+        """Where the walk begins: at the boundary of a pruned log, else at entry 0.
+
+        The claim is a claim: the entry that tells of it is hashed later, where it stands, and the
+        hashes above the boundary lead to the signed roots.
+        """
+        claim = self.source.pruned()
+        if claim is None:
+            return 0
+        boundary, index = claim
+        if not (0 < boundary <= index < size) or boundary % TILE_WIDTH:
+            self.proof.add(None, "verify.pruned-claim", boundary=boundary, entry=index)
+            return 0
+        hashes = list(_row_above(self.source, boundary))
+        if len(hashes) * TILE_WIDTH != boundary:
+            self.proof.add(None, "verify.pruned-tiles", boundary=boundary)
+            return 0
+        self.tree, tiles = TileTree.above(hashes)
+        fold = self._fold_at(boundary, index)
+        self.proof.pruned = boundary
+        self.proof.unreached = sum(at < boundary for at in self.expected)
+        if fold is None:
+            self.derivable = False
+            return boundary
+        self.fold = fold
+        if self.rebuild is not None:
+            self.rebuild.begin(fold, boundary)
+            self.rebuild.take(Changes(), tiles)
+        for root in self.expected.get(boundary, ()):
+            if root != self.tree.root():
+                self.proof.add(None, "verify.checkpoint-root", size=boundary)
+        return boundary
+
+    def _fold_at(self, boundary: int, index: int) -> Fold | None:
+        """What stood at the boundary, by the entry that tells of the pruning."""
+        self.pruning = (index, self.source.entry(index) or b"")
+        try:
+            entry = read_entry(self.pruning[1])
+            if not isinstance(entry, LogPruned) or entry.boundary != boundary:
+                raise EntryError("it tells of no such pruning")
+            state = self.source.record(entry.state)
+            if state is None or hashlib.sha256(state).digest() != entry.state:
+                self.proof.add(index, "verify.record-missing", sha256=entry.state.hex())
+                return None
+            return Fold.restored(state)
+        except EntryError as error:
+            self.proof.add(index, "verify.entry", why=str(error))
+            return None
+
     def _entry(self, index: int, raw: bytes) -> None:
+        if index == self.pruning[0] and raw != self.pruning[1]:
+            self.proof.add(index, "verify.entry", why="it was read twice and differs")
         self.leaves.append(leaf_hash(raw))
         if not self.derivable:
             return
@@ -354,3 +447,15 @@ class _Walk:
             self.proof.figures = self.rebuild.figures
             for finding in self.rebuild.differences(lambda: self.snapshot):
                 self.proof.add(finding.index, finding.what, **finding.values)
+            self.proof.unverifiable = self.rebuild.unverifiable
+
+
+def _row_above(source: Source, boundary: int) -> Iterator[bytes]:
+    """The hashes of level 1 over the full tiles below a boundary; ends where one is missing."""
+    wanted, index = boundary // TILE_WIDTH, 0
+    while wanted > 0:
+        tile, width = source.tile(1, index), min(wanted, TILE_WIDTH)
+        if len(tile) < width * HASH_BYTES:
+            return
+        yield from (tile[at : at + HASH_BYTES] for at in range(0, width * HASH_BYTES, HASH_BYTES))
+        wanted, index = wanted - width, index + 1

@@ -18,6 +18,7 @@ from monitor.cli.common import (
     printable,
     tell,
 )
+from monitor.cli.pruning import prune
 from monitor.cli.sentences import sentences
 from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
 from monitor.cli.sources import anchored, marks, showing_progress, source_at
@@ -51,6 +52,7 @@ def register(app: typer.Typer) -> None:
     ledger.command("export")(export)
     ledger.command("prove")(prove)
     ledger.command("succeed")(succeed)
+    ledger.command("prune")(prune)
     app.add_typer(ledger, name="ledger")
 
 
@@ -82,6 +84,15 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    archives: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--archive",
+            metavar="DIR",
+            help="The archive of what was pruned; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     entry: Annotated[
         Path | None,
         typer.Option(
@@ -99,15 +110,15 @@ def verify(
 
     Recomputes everything from the entries and names the first thing that is wrong. Trust comes
     from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered, 2 unusable
-    or no trusted key.
+    or no trusted key, 3 incomplete.
 
     Example: sasando verify /var/lib/sasando --checkpoint last-month.checkpoint
     """
     language = preferred_language(lang)
     try:
-        verdict = _verified(
-            paths, entry, (key, checkpoints or [], mark, config), language, as_json=as_json
-        )
+        asked = (key, checkpoints or [], mark, config)
+        extra = (entry, archives or [])
+        verdict = _verified(paths, extra, asked, language, as_json=as_json)
     except Exception as error:
         # Typed errors only: a script that asked for data gets the verdict as data too.
         told = sentences(error, language)
@@ -123,9 +134,15 @@ Asked = tuple[str | None, Sequence[Path], Path | None, Path | None]
 
 
 def _verified(
-    paths: Sequence[str], entry: Path | None, asked: Asked, lang: Language, *, as_json: bool
+    paths: Sequence[str],
+    extra: tuple[Path | None, Sequence[Path]],
+    asked: Asked,
+    lang: Language,
+    *,
+    as_json: bool,
 ) -> str:
-    """Verify and print; the verdict."""
+    """Verify and print; the verdict. `extra` are --entry and --archive."""
+    entry, archives = extra
     key, _, _, config = asked
     if len(paths) == 1 and is_proof_file(paths[0]):
         told = verify_proof(paths[0], entry, key, config, lang)
@@ -135,7 +152,7 @@ def _verified(
         chain = prove_chain(paths, *asked, lang)
         print_chain(chain, lang, as_json=as_json)
         return chain.verdict
-    proof = _proof(paths[0], *asked, lang)
+    proof = _proof(paths[0], archives, *asked, lang)
     if as_json:
         print_json(proof.as_json(lang))
         return proof.verdict
@@ -153,12 +170,15 @@ def _unusable(told: Sequence[str]) -> dict[str, Any]:
 
 def _proof(
     path: str,
+    archives: Sequence[Path],
     key: str | None,
     checkpoints: Sequence[Path],
     mark: Path | None,
     config: Path | None,
     lang: Language,
 ) -> "Proof":
+    from monitor.exported import ExportedLog
+    from monitor.rejoined import Rejoined
     from monitor.succession import opening
     from monitor.verify import verify as prove
 
@@ -166,6 +186,9 @@ def _proof(
     verifiers = trusted(key, config, judged)
     with ExitStack() as stack:
         source = stack.enter_context(source_at(path))
+        if archives:
+            logs = [stack.enter_context(ExportedLog(folder)) for folder in archives]
+            source = Rejoined(source, logs)
         origin = source.head()[0]
         verifier = next((one for one in verifiers if one.name == origin), verifiers[0])
         anchors = [anchored(file) for file in checkpoints]

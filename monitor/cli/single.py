@@ -42,6 +42,15 @@ def prove(
             show_default=False,
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="DIR",
+            help="An exported log or archive to prove from, instead of the database.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -60,21 +69,40 @@ def prove(
 
     Example: sasando ledger prove 1204 --out outage.tlog-proof
     """
-    from monitor.store.prove import prove as prove_entry
-
     language = preferred_language(lang)
     agent = load_configuration(config).agent
+    if archive is not None and under is None:
+        under = archive / "checkpoint"
     head, note = _head(agent, under)
     place = out or Path(f"entry-{index}{SUFFIX}")
     beside = _beside(place)
     for one in (place, beside):
         if one.exists() or one.is_symlink():
             raise CommandError("cli.prove-exists", place=one)
-    proof, entry = prove_entry(agent.store_url(), index, head, note)
+    if archive is None:
+        from monitor.store.prove import prove as from_database
+
+        proof, entry = from_database(agent.store_url(), index, head, note)
+    else:
+        proof, entry = _from_archive(archive, index, head, note)
     _write(beside, entry)
     # Crash here: the entry without its proof, which says nothing.
     _write(place, proof.to_bytes())
     tell("cli.proved", language, place=place, entry=beside, size=head.size)
+
+
+def _from_archive(
+    folder: Path, index: int, head: "Checkpoint", note: bytes
+) -> "tuple[LogProof, bytes]":
+    from monitor.exported import ExportedLog
+    from monitor.ledger import log_proof
+    from monitor.ledger.tiles import hash_reader
+
+    with ExportedLog(folder) as log:
+        entry = log.entry(index)
+        if entry is None:
+            raise CommandError("cli.prove-missing", place=folder, index=index)
+        return log_proof.prove(index, entry, head, note, hash_reader(log.tile)), entry
 
 
 def _head(agent: "Agent", under: Path | None) -> "tuple[Checkpoint, bytes]":

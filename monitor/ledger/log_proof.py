@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
 from monitor.ledger.errors import ProofError
-from monitor.ledger.merkle import HASH_BYTES, MAX_SIZE, leaf_hash, verify_inclusion
+from monitor.ledger.merkle import (
+    HASH_BYTES,
+    MAX_SIZE,
+    HashReader,
+    inclusion_proof,
+    leaf_hash,
+    verify_inclusion,
+)
 from monitor.ledger.note import MAX_NOTE_BYTES
 from monitor.ledger.signer import Verifier, decode_base64, encode_base64
 
@@ -46,6 +53,16 @@ class LogProof:
         head = open_checkpoint(self.checkpoint, verifier)
         verify_inclusion(self.index, head.size, leaf_hash(entry), self.hashes, head.root)
         return head
+
+
+def prove(index: int, entry: bytes, head: Checkpoint, note: bytes, read: HashReader) -> LogProof:
+    """The proof of an entry under a checkpoint that the caller has verified.
+
+    ProofError or TileError where what is stored does not lead to its root: nothing false is made.
+    """
+    hashes = inclusion_proof(index, head.size, read)
+    verify_inclusion(index, head.size, leaf_hash(entry), hashes, head.root)
+    return LogProof(index=index, hashes=hashes, checkpoint=note)
 
 
 def is_proof(raw: bytes) -> bool:

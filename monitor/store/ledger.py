@@ -31,7 +31,7 @@ from monitor.model import Delivery, OutboxRow
 from monitor.store import schema
 from monitor.store.connect import WriterLock, migrate, open_engine, place_of
 from monitor.store.errors import RolledBackError, StoreError, store_error
-from monitor.store.reader import blob, entry_count, read_entries, read_tile, tree_state
+from monitor.store.reader import blob, entry_count, pruned, read_entries, read_tile, tree_state
 from monitor.store.reader import raw as raw_columns
 from monitor.store.rows import apply_changes, write_rows
 
@@ -166,7 +166,7 @@ class Ledger:
                 self._advance_tree(connection, first, grown)
                 self._keep_checkpoint(connection, commit.at_us)
                 if snapshot:
-                    self._store_snapshot(connection, grown.size)
+                    self.store_snapshot(connection, grown.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
         self.tree, self._stale, self._unsaved, self._doubt = grown, False, None, None
@@ -181,7 +181,7 @@ class Ledger:
             if not self._stale:
                 with self.engine.begin() as connection:
                     self._keep_checkpoint(connection, at_us)
-                    self._store_snapshot(connection, self.tree.size)
+                    self.store_snapshot(connection, self.tree.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
         finally:
@@ -229,7 +229,8 @@ class Ledger:
             wrong = StoreError("store.inconsistent", place=place_of(self.url), size=size)
             try:
                 self.tree = TileTree.load(size, lambda lv, i: read_tile(connection, lv, i))
-                if entry_count(connection) != size or self.tree.root() != root:
+                boundary, _ = pruned(connection) or (0, 0)
+                if entry_count(connection) != size - boundary or self.tree.root() != root:
                     raise wrong
                 self._replay(connection, size)
             except (LedgerError, EntryError) as error:
@@ -306,7 +307,8 @@ class Ledger:
             connection.execute(insert(table), {"size": size, "note": note})
         self._keeping = (hour, -1 if hour != kept_hour else size)
 
-    def _store_snapshot(self, connection: Connection, size: int) -> None:
+    def store_snapshot(self, connection: Connection, size: int) -> None:
+        """Keep the fold as it stands; `size` is the tree's. For a transaction of the one writer."""
         connection.execute(delete(schema.fold))
         values = {"id": 1, "size": size, "state": self.fold.snapshot()}
         connection.execute(insert(schema.fold), values)

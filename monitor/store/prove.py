@@ -1,8 +1,9 @@
 """One entry of a database with the hashes that lead to a signed root. The writer may go on."""
 
+from monitor.ledger import log_proof
 from monitor.ledger.checkpoint import Checkpoint
+from monitor.ledger.errors import ProofError
 from monitor.ledger.log_proof import LogProof
-from monitor.ledger.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from monitor.ledger.tiles import hash_reader
 from monitor.store import reader
 from monitor.store.connect import place_of
@@ -22,10 +23,10 @@ def prove(url: str, index: int, head: Checkpoint, note: bytes) -> tuple[LogProof
             raise StoreError("store.origin", there=origin, here=head.origin)
         if head.size > size:
             raise StoreError("store.prove-ahead", signed=head.size, size=size)
-        read = hash_reader(lambda level, at: reader.read_tile(connection, level, at))
-        hashes = inclusion_proof(index, head.size, read)
+        if not 0 <= index < head.size:
+            raise ProofError("ledger.index-outside", index=index, size=head.size)
         found = next(reader.read_entries(connection, index, index + 1), None)
-    if found is None:
-        raise StoreError("store.entry-missing", place=place_of(url), index=index)
-    verify_inclusion(index, head.size, leaf_hash(found[1]), hashes, head.root)
-    return LogProof(index=index, hashes=hashes, checkpoint=note), found[1]
+        if found is None:
+            raise StoreError("store.entry-missing", place=place_of(url), index=index)
+        read = hash_reader(lambda level, at: reader.read_tile(connection, level, at))
+        return log_proof.prove(index, found[1], head, note, read), found[1]
