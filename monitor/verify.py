@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.derive import Changes, Fold, named_records, read_entry
-from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
+from monitor.ledger.checkpoint import Checkpoint, open_by_any
 from monitor.ledger.entry import EntryError, LogOpened, LogPruned
+from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
@@ -215,19 +216,25 @@ def as_json(proof: Proof, lang: Language) -> dict[str, object]:
 
 def verify(
     source: Source,
-    verifier: Verifier,
+    trusted: Verifier | Sequence[Verifier],
     anchors: Sequence[Anchored] = (),
     progress: Callable[[int, int], None] = lambda _done, _size: None,
 ) -> Proof:
-    """Recompute everything; `verifier` and `anchors` are what the caller trusts."""
-    proof = Proof()
+    """Recompute everything; `anchors` and the keys, all of one log, are what the caller trusts.
+
+    Each key counts only between the hand-overs that the log tells of.
+    """
+    keys = _Keys(verifiers=(trusted,) if isinstance(trusted, Verifier) else tuple(trusted))
+    verifier, proof = keys.verifiers[0], Proof()
     origin, size, root = source.head()
     proof.size = size
     if origin != verifier.name and origin:
         proof.add(None, "verify.origin", there=origin, here=verifier.name)
-    expected = _checkpoints(source, verifier, size, proof)
-    _anchor(anchors, verifier, size, expected, proof)
-    tree = _Walk(source, verifier.name, proof, expected).run(size, progress)
+    expected = _checkpoints(source, keys, size, proof)
+    _anchor(anchors, keys, size, expected, proof)
+    walk = _Walk(source, verifier.name, proof, expected)
+    tree = walk.run(size, progress)
+    keys.judge(walk.fold.rotations if walk.derivable else None, proof)
     proof.root = tree.root()
     if root is not None and tree.size == size and root != proof.root:
         proof.add(None, "verify.root", size=size)
@@ -242,14 +249,36 @@ def verify(
     return proof
 
 
-def _checkpoints(
-    source: Source, verifier: Verifier, size: int, proof: Proof
-) -> dict[int, list[bytes]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """The trusted keys, and which of them signed checkpoints of which size."""
+
+    verifiers: tuple[Verifier, ...]
+    signed: list[tuple[int, tuple[Verifier, ...]]] = field(default_factory=list)
+
+    def open(self, note: bytes) -> Checkpoint:
+        """A checkpoint that one of the keys has signed; LedgerError else."""
+        head, by = open_by_any(note, self.verifiers)
+        self.signed.append((head.size, by))
+        return head
+
+    def judge(self, rotations: Sequence[Rotation] | None, proof: Proof) -> None:
+        """Every checkpoint is of a key that was in force; None where nobody can tell."""
+        if rotations is None:
+            return
+        for size, by in self.signed:
+            if not any(in_force(one.vkey, size, rotations) for one in by):
+                proof.add(None, "verify.epoch", size=size, by=by[0].key_id.hex())
+        if strangers([by for _, by in self.signed], rotations):
+            proof.add(None, "verify.epoch-untold")
+
+
+def _checkpoints(source: Source, keys: _Keys, size: int, proof: Proof) -> dict[int, list[bytes]]:
     """Roots by size that the key has signed, from inside."""
     expected: dict[int, list[bytes]] = {}
     for claimed, note in source.checkpoints():
         try:
-            head = open_checkpoint(note, verifier)
+            head = keys.open(note)
         except LedgerError as error:
             proof.add(None, "verify.checkpoint", size=claimed or 0, why=str(error))
             continue
@@ -273,14 +302,14 @@ def _expect(expected: dict[int, list[bytes]], head: Checkpoint, proof: Proof) ->
 
 def _anchor(
     anchors: Sequence[Anchored],
-    verifier: Verifier,
+    keys: _Keys,
     size: int,
     expected: dict[int, list[bytes]],
     proof: Proof,
 ) -> None:
     for anchored in anchors:
         try:
-            head = open_checkpoint(anchored.note, verifier)
+            head = keys.open(anchored.note)
         except LedgerError as error:
             proof.add(None, "verify.anchor", place=anchored.place, why=str(error))
             continue

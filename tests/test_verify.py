@@ -155,7 +155,7 @@ def test_every_finding_has_a_sentence(lang: Language) -> None:
     keys = set(re.findall(r'"(verify\.[a-z-]+)"', source)) | VERDICTS
     names = (
         "size there here why place anchored signed sha256 path table row column index what count"
-        " boundary entry figures checkpoints origin earlier later named"
+        " boundary entry figures checkpoints origin earlier later named by"
     )
     for key in keys:
         assert say(key, lang, **dict.fromkeys(names.split(), 1))

@@ -15,13 +15,15 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.sources import showing_progress
-from monitor.cli.trust import verifiers_of
+from monitor.cli.trust import keys_of, verifiers_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
     from monitor.config.configuration import Agent
     from monitor.ledger.signer import Verifier
     from monitor.verify import Proof
+
+    Keys = tuple[Verifier, ...]
 
 _MODE = 0o644
 _FOLDER_MODE = 0o750
@@ -49,15 +51,13 @@ def backup(
     language = preferred_language(lang)
     agent = load_configuration(config).agent
     verifiers = verifiers_of(str(agent.trusted_key))
-    verifier = next((one for one in verifiers if one.name == agent.origin), None)
-    if verifier is None:
-        raise CommandError("cli.key-foreign", origin=agent.origin)
+    own = keys_of(verifiers, agent.origin)
     if folder.exists() or folder.is_symlink():
         raise CommandError("cli.backup-exists", place=folder)
     growing = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     try:
         growing.mkdir(parents=True, mode=_FOLDER_MODE)
-        size = _fill(growing, agent, verifiers, verifier, language)
+        size = _fill(growing, agent, (verifiers, own), language)
         _put_in_place(growing, folder)
     except OSError as error:
         cause = error.strerror or str(error)
@@ -70,18 +70,18 @@ def backup(
 def _fill(
     folder: Path,
     agent: "Agent",
-    verifiers: "tuple[Verifier, ...]",
-    verifier: "Verifier",
+    trusted: "tuple[Keys, Keys]",
     lang: Language,
 ) -> int:
     """The files of a backup, verified; the number of entries that the checkpoint vouches for."""
     from monitor.ledger import anchor
-    from monitor.ledger.checkpoint import open_checkpoint
+    from monitor.ledger.checkpoint import open_by_any
     from monitor.ledger.files import create_durably
     from monitor.ledger.keys import write_vkeys
     from monitor.store.backup import back_up
     from monitor.store.glance import newest_checkpoint
 
+    every, own = trusted
     # The mark before the database, so that what is copied has reached it.
     note = anchor.read(agent.high_water_mark)
     back_up(agent.store_url(), folder / "ledger.db")
@@ -90,19 +90,17 @@ def _fill(
     if note is None:
         raise CommandError("cli.no-checkpoint", place=agent.high_water_mark)
     create_durably(folder / "checkpoint", note, _MODE)
-    write_vkeys(folder / "log.vkey", verifiers)
-    proof = _verified(copy, verifier, note, folder, lang)
+    write_vkeys(folder / "log.vkey", every)
+    proof = _verified(copy, own, note, folder, lang)
     if proof.verdict not in ("intact", "incomplete"):  # a pruned log is incomplete for good
         found = proof.sentences(lang)
         raise CommandError("cli.backup-tampered", 1, what=" ".join(found[:2]))
     for left in ("ledger.db-shm", "ledger.db-wal"):
         (folder / left).unlink(missing_ok=True)
-    return open_checkpoint(note, verifier).size
+    return open_by_any(note, own)[0].size
 
 
-def _verified(
-    copy: str, verifier: "Verifier", note: bytes, folder: Path, lang: Language
-) -> "Proof":
+def _verified(copy: str, own: "Keys", note: bytes, folder: Path, lang: Language) -> "Proof":
     from monitor.store.pinned import PinnedDatabase
     from monitor.verify import Anchored, verify
 
@@ -111,7 +109,7 @@ def _verified(
         PinnedDatabase(copy, private=True) as source,
         showing_progress(say("cli.verify-progress", lang)) as progress,
     ):
-        return verify(source, verifier, anchors, progress)
+        return verify(source, own, anchors, progress)
 
 
 def _put_in_place(growing: Path, folder: Path) -> None:

@@ -23,7 +23,7 @@ from monitor.cli.sentences import sentences
 from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
 from monitor.cli.sources import anchored, marks, showing_progress, source_at
 from monitor.cli.succeeding import print_chain, prove_chain, succeed
-from monitor.cli.trust import trusted, verifiers_of
+from monitor.cli.trust import keys_of, trusted, verifiers_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -190,11 +190,11 @@ def _proof(
             logs = [stack.enter_context(ExportedLog(folder)) for folder in archives]
             source = Rejoined(source, logs)
         origin = source.head()[0]
-        verifier = next((one for one in verifiers if one.name == origin), verifiers[0])
+        own = [one for one in verifiers if one.name == origin] or verifiers[:1]
         anchors = [anchored(file) for file in checkpoints]
-        anchors += marks(mark, config, verifier, key is not None, lang)
+        anchors += marks(mark, config, own[0], key is not None, lang)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
-        proof = prove(source, verifier, anchors, progress)
+        proof = prove(source, own, anchors, progress)
         first = opening(source)
     if first is not None and first.previous is not None:
         # A claim: only `verify` of both logs holds it against the earlier one.
@@ -212,19 +212,17 @@ def checkpoint(
 
     Example: sasando ledger checkpoint > kupang.checkpoint
     """
-    from monitor.ledger.checkpoint import open_checkpoint
+    from monitor.ledger.checkpoint import open_by_any
 
     language = preferred_language(lang)
     agent = load_configuration(config).agent
-    verifiers = {one.name: one for one in verifiers_of(key or str(agent.trusted_key))}
-    if agent.origin not in verifiers:
-        raise CommandError("cli.key-foreign", origin=agent.origin)
+    verifiers = keys_of(verifiers_of(key or str(agent.trusted_key)), agent.origin)
     note = _newest_note(agent)
     if note is None:
         raise CommandError("cli.no-checkpoint", place=agent.high_water_mark)
-    size = open_checkpoint(note, verifiers[agent.origin]).size
+    head, _ = open_by_any(note, verifiers)
     typer.echo(note.decode(), nl=False)
-    tell("cli.checkpoint-size", language, size=size)
+    tell("cli.checkpoint-size", language, size=head.size)
 
 
 def _newest_note(agent: "Agent") -> bytes | None:

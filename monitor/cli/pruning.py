@@ -14,7 +14,7 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.sources import showing_progress
-from monitor.cli.trust import verifiers_of
+from monitor.cli.trust import keys_of, verifiers_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ def _archive(
     """Write the log as it is and verify what was written; CommandError where that fails."""
     from monitor.store.export import export
 
-    verifiers = verifiers_of(str(agent.trusted_key))
-    own = next((one for one in verifiers if one.name == agent.origin), None)
-    if own is None:
-        raise CommandError("cli.key-foreign", origin=agent.origin)
+    own = keys_of(verifiers_of(str(agent.trusted_key)), agent.origin)
     note = ledger.note or ledger.sign()
     with showing_progress(say("cli.export-progress", lang)) as progress:
         head = export(agent.store_url(), folder, progress, note)
@@ -111,7 +108,7 @@ def _archive(
     _require_intact(folder, own, note, lang)
 
 
-def _require_intact(folder: Path, own: "Verifier", note: bytes, lang: Language) -> None:
+def _require_intact(folder: Path, own: "tuple[Verifier, ...]", note: bytes, lang: Language) -> None:
     from monitor.exported import ExportedLog
     from monitor.verify import Anchored, verify
 

@@ -16,7 +16,7 @@ from monitor.cli.common import (
     printable,
     tell,
 )
-from monitor.cli.trust import trusted, verifiers_of
+from monitor.cli.trust import keys_of, trusted, verifiers_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -108,19 +108,17 @@ def _from_archive(
 def _head(agent: "Agent", under: Path | None) -> "tuple[Checkpoint, bytes]":
     """The checkpoint to prove under, verified with the configured key."""
     from monitor.ledger import anchor
-    from monitor.ledger.checkpoint import open_checkpoint
+    from monitor.ledger.checkpoint import open_by_any
     from monitor.store.glance import newest_checkpoint
 
-    verifiers = {one.name: one for one in verifiers_of(str(agent.trusted_key))}
-    if agent.origin not in verifiers:
-        raise CommandError("cli.key-foreign", origin=agent.origin)
+    verifiers = keys_of(verifiers_of(str(agent.trusted_key)), agent.origin)
     if under is not None:
         note: bytes | None = _read(under)
     else:
         note = anchor.read(agent.high_water_mark) or newest_checkpoint(agent.store_url())
     if note is None:
         raise CommandError("cli.no-checkpoint", place=agent.high_water_mark)
-    return open_checkpoint(note, verifiers[agent.origin]), note
+    return open_by_any(note, verifiers)[0], note
 
 
 def _beside(place: Path) -> Path:
@@ -179,10 +177,10 @@ def verify_proof(
     proof = parse(_read(Path(path)))
     claimed = read_unverified(proof.checkpoint)
     raw = _read(entry or _beside(Path(path)))
-    verifier = next((one for one in verifiers if one.name == claimed.origin), verifiers[0])
+    own = [one for one in verifiers if one.name == claimed.origin] or verifiers[:1]
     findings = []
     try:
-        proof.check(raw, verifier)
+        proof.check(raw, *own)
     except LedgerError as error:
         findings = [{"index": proof.index, "what": say(error.code, lang, **error.values)}]
     return {

@@ -19,7 +19,7 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.sources import anchored, marks, showing_progress, source_at
-from monitor.cli.trust import trusted, verifiers_of
+from monitor.cli.trust import keys_of, trusted, verifiers_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -75,15 +75,12 @@ def _last_known(
     notes: "Sequence[Anchored]", verifiers: "Sequence[Verifier]"
 ) -> "tuple[Checkpoint, bytes]":
     """The largest of the checkpoints, each signed by a trusted key and all of one log."""
-    from monitor.ledger.checkpoint import open_checkpoint, read_unverified
+    from monitor.ledger.checkpoint import open_by_any, read_unverified
 
     opened = []
     for one in notes:
-        origin = read_unverified(one.note).origin
-        verifier = next((v for v in verifiers if v.name == origin), None)
-        if verifier is None:
-            raise CommandError("cli.key-foreign", origin=origin)
-        opened.append((open_checkpoint(one.note, verifier), one.note))
+        own = keys_of(verifiers, read_unverified(one.note).origin)
+        opened.append((open_by_any(one.note, own)[0], one.note))
     if len({head.origin for head, _ in opened}) != 1:
         raise CommandError("cli.succeed-several")
     head, note = max(opened, key=lambda pair: pair[0].size)
@@ -210,13 +207,11 @@ def _prove(
     from monitor.verify import verify
 
     key, config, mark = asked
-    verifier = next((one for one in verifiers if one.name == log.origin), None)
-    if verifier is None:
-        raise CommandError("cli.key-foreign", origin=log.origin)
+    own = keys_of(verifiers, log.origin)
     if mark is None:
-        anchors += marks(None, config, verifier, key is not None, lang)
+        anchors += marks(None, config, own[0], key is not None, lang)
     with showing_progress(say("cli.verify-progress", lang)) as progress:
-        return verify(source, verifier, anchors, progress)
+        return verify(source, own, anchors, progress)
 
 
 def print_chain(proof: ChainProof, lang: Language, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ Leaves to others: consistency with earlier checkpoints (``merkle``), never to si
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.ledger.errors import CheckpointError
@@ -79,6 +79,22 @@ def open_checkpoint(note: bytes, verifier: Verifier) -> Checkpoint:
     Raises NoteError, SignatureError or CheckpointError.
     """
     return open_cosigned(note, verifier, ()).checkpoint
+
+
+def open_by_any(
+    note: bytes, verifiers: Sequence[Verifier]
+) -> tuple[Checkpoint, tuple[Verifier, ...]]:
+    """The checkpoint, and which of one log's keys have signed it (one at least).
+
+    When each of them was in force is for the caller (`monitor.verify`). Raises as
+    `open_checkpoint`.
+    """
+    opened = open_note(note, verifiers)
+    checkpoint = parse_checkpoint(opened.text)
+    signed = {(one.name, one.key_id) for one in opened.verified}
+    by = tuple(one for one in verifiers if (one.name, one.key_id) in signed)
+    _require_origin(checkpoint, by[0])
+    return checkpoint, by
 
 
 def open_cosigned(

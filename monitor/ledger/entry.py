@@ -388,6 +388,25 @@ class LogPruned(Record):
         return "" if len(self.state) == 32 else "its state is no SHA-256"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotated(Record):
+    """The outgoing key names the next one: checkpoints of larger sizes are signed by that alone.
+
+    Both are verifier key lines of the log's own name. The checkpoint that covers just this entry
+    may be of either.
+    """
+
+    CODE: ClassVar[int] = 21
+    previous: str
+    next: str
+    author: str
+    reason: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        return "a key that follows itself" if self.previous == self.next else ""
+
+
 PRUNING_STEP = 256
 """Entries are pruned by whole tiles: the hashes above them then stay complete."""
 EXCLUSION_CAUSES = ("power", "force-majeure", "upstream", "customer", "other")
@@ -416,6 +435,7 @@ RECORDS: Mapping[int, type[Record]] = {
         ExclusionProposed,
         ExclusionDecided,
         LogPruned,
+        KeyRotated,
     )
 }
 

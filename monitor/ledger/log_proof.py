@@ -9,7 +9,7 @@ Leaves to others: which key to trust, and the entry's own bytes, which lie besid
 import re
 from dataclasses import dataclass
 
-from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
+from monitor.ledger.checkpoint import Checkpoint, open_by_any
 from monitor.ledger.errors import ProofError
 from monitor.ledger.merkle import (
     HASH_BYTES,
@@ -44,13 +44,15 @@ class LogProof:
         lines += [f"index {self.index}", *map(encode_base64, self.hashes), ""]
         return FIRST_LINE + "".join(f"{line}\n" for line in lines).encode() + self.checkpoint
 
-    def check(self, entry: bytes, verifier: Verifier) -> Checkpoint:
+    def check(self, entry: bytes, *verifiers: Verifier) -> Checkpoint:
         """The checkpoint under which the entry stands; the return is the proof.
+
+        Any of the log's keys may have signed it: when each was in force stands in the log alone.
 
         Raises NoteError, SignatureError or CheckpointError where the trusted key has not signed
         it, ProofError where the entry does not lead to its root.
         """
-        head = open_checkpoint(self.checkpoint, verifier)
+        head, _ = open_by_any(self.checkpoint, verifiers)
         verify_inclusion(self.index, head.size, leaf_hash(entry), self.hashes, head.root)
         return head
 

@@ -21,11 +21,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.derive import HOUR_US, Changes, Fold
 from monitor.ledger import anchor
-from monitor.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from monitor.ledger.checkpoint import Checkpoint, open_by_any, sign_checkpoint
 from monitor.ledger.entry import EntryError
+from monitor.ledger.epochs import in_force
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from monitor.ledger.signer import NoteSigner
+from monitor.ledger.signer import NoteSigner, Verifier
 from monitor.ledger.tiles import TileTree, hash_reader
 from monitor.model import Delivery, OutboxRow
 from monitor.store import schema
@@ -113,6 +114,7 @@ class Ledger:
             ledger = cls(url, engine, lock.acquire(engine), signer, mark)
             ledger.backup = migrate(engine, url)
             ledger._load()
+            ledger._require_key()
             ledger._compare_with_mark()
         except SQLAlchemyError as error:
             ledger_closed(lock, engine)
@@ -149,6 +151,7 @@ class Ledger:
         if self._was_committed(commit):
             first = self.tree.size - len(commit.entries)
             return self._signed(first, tuple(_outbox_row(m, first) for m in commit.messages))
+        self._require_key()
         first = self.tree.size
         grown, tiles = self.tree.append(leaf_hash(raw) for raw in commit.entries)
         changes = Changes()
@@ -276,9 +279,22 @@ class Ledger:
         if note is not None:
             self._own(bytes(note), place_of(self.url))
 
+    def _require_key(self) -> None:
+        """The key at hand is the one in force: an outgoing key signs nothing more."""
+        rotations, own = self.fold.rotations, self.signer.verifier
+        if rotations and rotations[-1][2] != own.vkey:
+            at = rotations[-1][0]
+            raise StoreError("store.key-rotated", by=own.key_id.hex(), index=at)
+
     def _own(self, note: bytes, place: str) -> Checkpoint:
+        """The checkpoint, signed by a key that was in force at its size."""
+        rotations = self.fold.rotations
         try:
-            return open_checkpoint(note, self.signer.verifier)
+            keys = [self.signer.verifier, *(Verifier.parse(out) for _, out, _ in rotations)]
+            head, by = open_by_any(note, keys)
+            if not any(in_force(one.vkey, head.size, rotations) for one in by):
+                raise RolledBackError("store.other-key", place=place)
+            return head
         except LedgerError as error:
             raise RolledBackError("store.other-key", place=place) from error
 

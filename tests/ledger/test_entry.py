@@ -18,6 +18,7 @@ from monitor.ledger.entry import (
     EntryError,
     ExclusionProposed,
     IncidentStepped,
+    KeyRotated,
     LogOpened,
     MaintenanceCut,
     MaintenanceDeclared,
@@ -75,6 +76,9 @@ AGREEING = {
         },
         TIMES,
         st.lists(TEXTS, min_size=1, max_size=3, unique=True),
+    ),
+    KeyRotated: st.lists(TEXTS, min_size=2, max_size=2, unique=True).map(
+        lambda keys: dict(zip(("previous", "next"), keys, strict=True))
     ),
     MaintenanceCut: TIMES.map(lambda times: {"at_us": times[0], "until_us": times[1]}),
     ExclusionProposed: st.builds(
@@ -192,7 +196,7 @@ def _sample(kind: type[Record]) -> Record:
     of_name = (
         {"family": 4, "act": "opened", "step": 0}
         if kind is IncidentStepped
-        else {"family": 4, "boundary": 256}
+        else {"family": 4, "boundary": 256, "next": "y"}
     )
     values = {}
     for f in fields(kind):

@@ -340,6 +340,7 @@ def test_every_error_of_the_store_has_a_sentence(lang: str) -> None:
             "mark",
             "signed",
             "boundary",
+            "by",
             "why",
         ],
         "1",
