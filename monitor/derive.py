@@ -30,7 +30,9 @@ from monitor.ledger.entry import (
     ExclusionDecided,
     ExclusionProposed,
     IncidentStepped,
+    KeyRotated,
     LabelSet,
+    LogPruned,
     MaintenanceCut,
     MaintenanceDeclared,
     OperatorAct,
@@ -150,6 +152,8 @@ class Fold:
         self.incidents: dict[int, IncidentRow] = {}
         self.labels: dict[tuple[str, str], LabelRow] = {}
         self.declarations = Declarations()
+        self.rotations: list[tuple[int, str, str]] = []
+        """(index, outgoing verifier key, next one) of every hand-over, in order."""
         self.ignored = 0
 
     def apply(self, index: int, raw: bytes, changes: Changes) -> None:
@@ -173,6 +177,8 @@ class Fold:
                 self._label(index, label, changes)
             case AlertSettled() as receipt:
                 changes.settled.append(receipt)
+            case KeyRotated() as rotation:
+                self._rotate(index, rotation)
             case (
                 MaintenanceDeclared() | MaintenanceCut() | ExclusionProposed() | ExclusionDecided()
             ):
@@ -207,6 +213,7 @@ class Fold:
         return encode(
             {
                 **({"declarations": declared} if declared else {}),
+                **({"rotations": self.rotations} if self.rotations else {}),
                 "count": self.count,
                 "columns": {
                     n: a[: self.count].astype("<i8").tobytes() for n, a in self.columns.items()
@@ -231,6 +238,7 @@ class Fold:
             fold.incidents = {row["id"]: IncidentRow(**row) for row in values["incidents"]}
             rows = [LabelRow(**row) for row in values["labels"]]
             fold.labels = {(row.label, row.target): row for row in rows}
+            fold.rotations = [(i, out, on) for i, out, on in values.get("rotations", ())]
             declared = values.get("declarations", ())
             fold.declarations = Declarations(DeclarationRow(**row) for row in declared)
         except (WireError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -238,6 +246,14 @@ class Fold:
         if any(len(column) != fold.count for column in fold.columns.values()):
             raise EntryError("a snapshot whose columns do not fit together")
         return fold
+
+    def _rotate(self, index: int, entry: KeyRotated) -> None:
+        """A key is in force once: from its hand-over to the next one."""
+        if self.rotations and entry.previous != self.rotations[-1][2]:
+            raise EntryError("a key is handed over that is not in force")
+        if entry.next in {out for _, out, _ in self.rotations}:
+            raise EntryError("a key is put in force again")
+        self.rotations.append((index, entry.previous, entry.next))
 
     def _define(self, series: SeriesDefined) -> None:
         number = series.number
@@ -398,6 +414,8 @@ def named_records(entry: Record | Batch) -> Iterable[bytes]:
         return entry.records
     if isinstance(entry, OperatorAct):
         return _records_in(entry.detail)
+    if isinstance(entry, LogPruned):
+        return (entry.state,)
     return entry.texts.values() if isinstance(entry, ConfigurationInForce) else ()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from monitor.derive import Changes
+from monitor.derive import Changes, Fold
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
@@ -21,6 +21,7 @@ from monitor.ledger.merkle import HASH_BYTES
 from monitor.ledger.note import MAX_NOTE_BYTES
 from monitor.ledger.tiles import (
     MAX_ENTRY_BYTES,
+    PRUNED,
     TILE_BYTES,
     TILE_HEIGHT,
     TILE_WIDTH,
@@ -33,6 +34,7 @@ from monitor.ledger.tiles import (
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 MAX_RECORD_BYTES = 64_000_000
 MAX_COSIGNED = 1_000
+_PRUNED = re.compile(rb"(0|[1-9][0-9]{0,17}) (0|[1-9][0-9]{0,17})\n")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Non-blocking: a named pipe in place of a file must not hold us up.
@@ -55,6 +57,7 @@ class ExportedLog:
         self._damaged: list[Finding] = []
         self._note = self._read("checkpoint", MAX_NOTE_BYTES)
         self._origin, self._size = "", 0
+        self._pruned = _boundary_of(self._read(PRUNED, 100))
         if self._note is not None:
             try:
                 head = read_unverified(self._note)
@@ -91,19 +94,38 @@ class ExportedLog:
 
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The entries, bundle by bundle, up to the first that cannot be read."""
-        for first in range(0, size, TILE_WIDTH):
-            width = min(TILE_WIDTH, size - first)
-            path = TilePath(level=None, index=first // TILE_WIDTH, width=width)
-            raw = self._read(str(path), MAX_BUNDLE_BYTES)
-            if raw is None:
-                return
-            try:
-                bundle = decode_bundle(raw, width)
-            except LedgerError as error:
-                values: dict[str, str | int] = {"path": str(path), "why": str(error)}
-                self._damaged.append(Finding(index=first, what="verify.damaged", values=values))
+        begin = max(0, self._pruned[0]) if self._pruned else 0
+        for first in range(begin // TILE_WIDTH * TILE_WIDTH, size, TILE_WIDTH):
+            bundle = self._bundle(first, size)
+            if bundle is None:
                 return
             yield from enumerate(bundle, first)
+
+    def _bundle(self, first: int, size: int) -> tuple[bytes, ...] | None:
+        """The entries of the bundle that begins there; None where it cannot be read."""
+        width = min(TILE_WIDTH, size - first)
+        path = TilePath(level=None, index=first // TILE_WIDTH, width=width)
+        raw = self._read(str(path), MAX_BUNDLE_BYTES)
+        if raw is None:
+            return None
+        try:
+            return decode_bundle(raw, width)
+        except LedgerError as error:
+            values: dict[str, str | int] = {"path": str(path), "why": str(error)}
+            self._damaged.append(Finding(index=first, what="verify.damaged", values=values))
+            return None
+
+    def pruned(self) -> tuple[int, int] | None:
+        """As the file claims."""
+        return self._pruned
+
+    def entry(self, index: int) -> bytes | None:
+        """An entry, by its bundle."""
+        if not 0 <= index < self._size:
+            return None
+        first = index // TILE_WIDTH * TILE_WIDTH
+        bundle = self._bundle(first, self._size)
+        return None if bundle is None else bundle[index - first]
 
     def surplus(self, size: int) -> Iterator[Finding]:
         """Files under `tile` and `evidence` that a log of this size does not consist of."""
@@ -175,6 +197,14 @@ class ExportedLog:
             return
 
 
+def _boundary_of(raw: bytes | None) -> tuple[int, int] | None:
+    """(boundary, entry) of the file `pruned`; a malformed one claims what nobody can prove."""
+    if raw is None:
+        return None
+    found = _PRUNED.fullmatch(raw)
+    return (int(found[1]), int(found[2])) if found else (-1, -1)
+
+
 def _is_link(name: str, directory: int) -> bool:
     return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
 
@@ -192,11 +222,15 @@ class TileComparison:
     """The tiles above level 0 (`verify` compares that one itself), each in its final width."""
 
     figures = False
+    unverifiable = 0
 
     def __init__(self, stored: Callable[[int, int], bytes]) -> None:
         self._stored = stored
         self._partial: dict[int, Tile] = {}
         self._wrong: list[Finding] = []
+
+    def begin(self, fold: Fold, boundary: int) -> None:
+        """Nothing derived is stored beside an export."""
 
     def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:  # noqa: ARG002
         """Compare full tiles; keep the newest partial one of each level."""

@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from monitor.derive import Changes, Fold, named_records, read_entry
-from monitor.ledger.checkpoint import Checkpoint, CosignedCheckpoint, open_cosigned
-from monitor.ledger.entry import EntryError, LogOpened
+from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
+from monitor.ledger.entry import EntryError, LogOpened, LogPruned
+from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
@@ -51,8 +52,17 @@ class Rebuild(Protocol):
         """Whether derived figures are among what is compared, not tiles alone."""
         ...
 
+    def begin(self, fold: Fold, boundary: int) -> None:
+        """The log was pruned below the boundary, and this is what stood there."""
+        ...
+
     def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:
         """Store what the next entries derive."""
+        ...
+
+    @property
+    def unverifiable(self) -> int:
+        """Stored figures from before the boundary, which nothing can be compared with any more."""
         ...
 
     def differences(self, fold_at: Callable[[], tuple[int, bytes] | None]) -> Iterator[Finding]:
@@ -81,8 +91,18 @@ class Source(Protocol):
         """
         ...
 
+    def pruned(self) -> tuple[int, int] | None:
+        """(boundary, index of the entry that says so), as claimed; None where none is."""
+        ...
+
+    def entry(self, index: int) -> bytes | None:
+        """One entry's bytes; None where it is not there."""
+        ...
+
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
-        """(index, bytes) of the entries below size, ascending; a missing one is left out.
+        """(index, bytes) of the entries from the boundary up to size, ascending.
+
+        A missing one is left out.
 
         The size is a claim, perhaps a monstrous one: ends with the last entry there is.
         """
@@ -144,15 +164,23 @@ class Proof:
     """Every trusted witness, whether it cosigned anything or not."""
     strangers: int = 0
     """Cosignatures of witnesses whose keys nobody named: they prove nothing here."""
+    pruned: int = 0
+    """Entries that were removed by a pruning that the log itself tells of."""
+    unverifiable: int = 0
+    """Figures derived from them."""
+    unreached: int = 0
+    """Signed checkpoints of sizes below the boundary, whose roots cannot be computed any more."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
 
     @property
     def verdict(self) -> str:
-        """intact, tampered or unusable."""
+        """intact, incomplete (all that is there is intact), tampered or unusable."""
         if self.unusable is not None:
             return "unusable"
-        return "tampered" if self.findings else "intact"
+        if self.findings:
+            return "tampered"
+        return "incomplete" if self.pruned else "intact"
 
     @property
     def full(self) -> bool:
@@ -170,6 +198,9 @@ class Proof:
         said = [say(f"verify.{self.verdict}", lang, size=self.size)]
         told = [self.unusable] if self.unusable is not None else self.findings
         said += [_sentence(finding, lang) for finding in told]
+        if self.pruned and self.unusable is None:
+            values = {"count": self.pruned, "figures": self.unverifiable}
+            said.append(say("verify.pruned", lang, **values, checkpoints=self.unreached))
         if self.full:
             said.append(say("verify.more", lang, count=MAX_FINDINGS))
         if self.unusable is None and self.anchor is None:
@@ -212,8 +243,19 @@ class Proof:
                     for name, one in self.witnesses.items()
                 ],
                 "unknown_cosignatures": self.strangers,
+                **self._pruned(),
             },
             "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in told],
+        }
+
+    def _pruned(self) -> dict[str, object]:
+        """What could not be checked; no keys where everything could."""
+        if not self.pruned:
+            return {}
+        return {
+            "pruned": self.pruned,
+            "unverifiable": self.unverifiable,
+            "unreached": self.unreached,
         }
 
 
@@ -229,22 +271,30 @@ def as_json(proof: Proof, lang: Language) -> dict[str, object]:
 
 def verify(
     source: Source,
-    verifier: Verifier,
+    trusted: Verifier | Sequence[Verifier],
     anchors: Sequence[Anchored] = (),
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     witnesses: Sequence[Verifier] = (),
 ) -> Proof:
-    """Recompute everything; `verifier`, `anchors`, `witnesses` are what the caller trusts."""
+    """Recompute everything; `anchors`, `witnesses` and the keys, all of one log, are what the
+    caller trusts.
+
+    Each key counts only between the hand-overs that the log tells of.
+    """
     proof = Proof(witnesses={short_name(one): Witnessed() for one in witnesses})
+    verifiers = (trusted,) if isinstance(trusted, Verifier) else tuple(trusted)
+    keys = _Keys(verifiers=verifiers, witnesses=tuple(witnesses), proof=proof)
+    verifier = verifiers[0]
     origin, size, root = source.head()
     proof.size = size
     if origin != verifier.name and origin:
         proof.add(None, "verify.origin", there=origin, here=verifier.name)
-    opening = _Opening(verifier, witnesses, proof)
-    expected = _checkpoints(source, opening, size, proof)
-    _cosigned(source, opening, size, expected, proof)
-    _anchor(anchors, opening, size, expected, proof)
-    tree = _Walk(source, verifier.name, proof, expected).run(size, progress)
+    expected = _checkpoints(source, keys, size, proof)
+    _cosigned(source, keys, size, expected, proof)
+    _anchor(anchors, keys, size, expected, proof)
+    walk = _Walk(source, verifier.name, proof, expected)
+    tree = walk.run(size, progress)
+    keys.judge(walk.fold.rotations if walk.derivable else None, proof)
     proof.root = tree.root()
     if root is not None and tree.size == size and root != proof.root:
         proof.add(None, "verify.root", size=size)
@@ -259,29 +309,43 @@ def verify(
     return proof
 
 
-class _Opening:
-    """Opens notes by the trusted keys and counts whose cosignatures are on them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """The trusted keys, which of them signed checkpoints of which size, and who cosigned them."""
 
-    def __init__(self, verifier: Verifier, witnesses: Sequence[Verifier], proof: Proof) -> None:
-        self._verifier, self._witnesses, self._proof = verifier, witnesses, proof
+    verifiers: tuple[Verifier, ...]
+    witnesses: tuple[Verifier, ...]
+    proof: Proof
+    signed: list[tuple[int, tuple[Verifier, ...]]] = field(default_factory=list)
 
     def open(self, note: bytes) -> Checkpoint:
-        """The checkpoint, signed by the log; LedgerError, also for a trusted witness's forgery."""
-        opened = open_cosigned(note, self._verifier, self._witnesses)
-        self._count(opened)
-        return opened.checkpoint
+        """A checkpoint that one of the keys has signed.
 
-    def _count(self, opened: CosignedCheckpoint) -> None:
-        for signature in opened.cosignatures:
-            seen = self._proof.witnesses[f"{signature.name}+{signature.key_id.hex()}"]
+        LedgerError else, and for what bears a trusted witness's name but not its signature.
+        """
+        head, by = open_by_any(note, self.verifiers)
+        for signature in cosignatures_on(note, by[0], self.witnesses):
+            seen = self.proof.witnesses[f"{signature.name}+{signature.key_id.hex()}"]
             seen.count += 1
-            if opened.checkpoint.size >= seen.size:
-                seen.size, seen.at_s = opened.checkpoint.size, signature.cosigned_at()
+            if head.size >= seen.size:
+                seen.size, seen.at_s = head.size, signature.cosigned_at()
+        self.signed.append((head.size, by))
+        return head
+
+    def judge(self, rotations: Sequence[Rotation] | None, proof: Proof) -> None:
+        """Every checkpoint is of a key that was in force; None where nobody can tell."""
+        if rotations is None:
+            return
+        for size, by in self.signed:
+            if not any(in_force(one.vkey, size, rotations) for one in by):
+                proof.add(None, "verify.epoch", size=size, by=by[0].key_id.hex())
+        if strangers([by for _, by in self.signed], rotations):
+            proof.add(None, "verify.epoch-untold")
 
 
 def _cosigned(
     source: Source,
-    opening: _Opening,
+    keys: _Keys,
     size: int,
     expected: dict[int, list[bytes]],
     proof: Proof,
@@ -289,7 +353,7 @@ def _cosigned(
     """Each of them is a checkpoint of the log besides, by the witness that it is kept under."""
     for witness, claimed, note in source.cosigned():
         try:
-            head = opening.open(note)
+            head = keys.open(note)
         except LedgerError as error:
             proof.add(None, "verify.cosigned", size=claimed or 0, why=str(error))
             continue
@@ -304,14 +368,12 @@ def _cosigned(
             _expect(expected, head, proof)
 
 
-def _checkpoints(
-    source: Source, opening: _Opening, size: int, proof: Proof
-) -> dict[int, list[bytes]]:
+def _checkpoints(source: Source, keys: _Keys, size: int, proof: Proof) -> dict[int, list[bytes]]:
     """Roots by size that the key has signed, from inside."""
     expected: dict[int, list[bytes]] = {}
     for claimed, note in source.checkpoints():
         try:
-            head = opening.open(note)
+            head = keys.open(note)
         except LedgerError as error:
             proof.add(None, "verify.checkpoint", size=claimed or 0, why=str(error))
             continue
@@ -335,14 +397,14 @@ def _expect(expected: dict[int, list[bytes]], head: Checkpoint, proof: Proof) ->
 
 def _anchor(
     anchors: Sequence[Anchored],
-    opening: _Opening,
+    keys: _Keys,
     size: int,
     expected: dict[int, list[bytes]],
     proof: Proof,
 ) -> None:
     for anchored in anchors:
         try:
-            head = opening.open(anchored.note)
+            head = keys.open(anchored.note)
         except LedgerError as error:
             proof.add(None, "verify.anchor", place=anchored.place, why=str(error))
             continue
@@ -367,10 +429,11 @@ class _Walk:
         self.wanted: set[bytes] = set()
         self.snapshot: tuple[int, bytes] | None = None
         self.derivable = True
+        self.pruning = (-1, b"")
 
     def run(self, size: int, progress: Callable[[int, int], None]) -> TileTree:
-        snapshot_size, position = self.source.snapshot_size(), 0
-        self._snapshot(snapshot_size, 0)
+        snapshot_size, position = self.source.snapshot_size(), self._begin(size)
+        self._snapshot(snapshot_size, position)
         for index, raw in self.source.entries(size):
             if index != position:
                 break
@@ -388,7 +451,58 @@ class _Walk:
         self._finish()
         return self.tree
 
+    def _begin(self, size: int) -> int:
+        """Where the walk begins: at the boundary of a pruned log, else at entry 0.
+
+        The claim is a claim: the entry that tells of it is hashed later, where it stands, and the
+        hashes above the boundary lead to the signed roots.
+        """
+        claim = self.source.pruned()
+        if claim is None:
+            return 0
+        boundary, index = claim
+        if not (0 < boundary <= index < size) or boundary % TILE_WIDTH:
+            self.proof.add(None, "verify.pruned-claim", boundary=boundary, entry=index)
+            return 0
+        hashes = list(_row_above(self.source, boundary))
+        if len(hashes) * TILE_WIDTH != boundary:
+            self.proof.add(None, "verify.pruned-tiles", boundary=boundary)
+            return 0
+        self.tree, tiles = TileTree.above(hashes)
+        fold = self._fold_at(boundary, index)
+        self.proof.pruned = boundary
+        self.proof.unreached = sum(at < boundary for at in self.expected)
+        if fold is None:
+            self.derivable = False
+            return boundary
+        self.fold = fold
+        if self.rebuild is not None:
+            self.rebuild.begin(fold, boundary)
+            self.rebuild.take(Changes(), tiles)
+        for root in self.expected.get(boundary, ()):
+            if root != self.tree.root():
+                self.proof.add(None, "verify.checkpoint-root", size=boundary)
+        return boundary
+
+    def _fold_at(self, boundary: int, index: int) -> Fold | None:
+        """What stood at the boundary, by the entry that tells of the pruning."""
+        self.pruning = (index, self.source.entry(index) or b"")
+        try:
+            entry = read_entry(self.pruning[1])
+            if not isinstance(entry, LogPruned) or entry.boundary != boundary:
+                raise EntryError("it tells of no such pruning")
+            state = self.source.record(entry.state)
+            if state is None or hashlib.sha256(state).digest() != entry.state:
+                self.proof.add(index, "verify.record-missing", sha256=entry.state.hex())
+                return None
+            return Fold.restored(state)
+        except EntryError as error:
+            self.proof.add(index, "verify.entry", why=str(error))
+            return None
+
     def _entry(self, index: int, raw: bytes) -> None:
+        if index == self.pruning[0] and raw != self.pruning[1]:
+            self.proof.add(index, "verify.entry", why="it was read twice and differs")
         self.leaves.append(leaf_hash(raw))
         if not self.derivable:
             return
@@ -457,3 +571,15 @@ class _Walk:
             self.proof.figures = self.rebuild.figures
             for finding in self.rebuild.differences(lambda: self.snapshot):
                 self.proof.add(finding.index, finding.what, **finding.values)
+            self.proof.unverifiable = self.rebuild.unverifiable
+
+
+def _row_above(source: Source, boundary: int) -> Iterator[bytes]:
+    """The hashes of level 1 over the full tiles below a boundary; ends where one is missing."""
+    wanted, index = boundary // TILE_WIDTH, 0
+    while wanted > 0:
+        tile, width = source.tile(1, index), min(wanted, TILE_WIDTH)
+        if len(tile) < width * HASH_BYTES:
+            return
+        yield from (tile[at : at + HASH_BYTES] for at in range(0, width * HASH_BYTES, HASH_BYTES))
+        wanted, index = wanted - width, index + 1

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import monitor.exported
+import monitor.succession
 import monitor.verify as module
+from monitor.cli import succeeding
 from monitor.ledger.entry import AgentStopped, ConfigurationInForce
 from monitor.store import pinned
 from monitor.store.ledger import Commit
@@ -29,6 +31,12 @@ from tests.store.building import (
     opened,
     rich,
 )
+
+VERDICTS = {
+    f"verify.{whole}{verdict}"
+    for whole in ("", "chain-")
+    for verdict in ("intact", "incomplete", "tampered", "unusable")
+}
 
 
 @pytest.fixture
@@ -143,12 +151,14 @@ def test_findings_are_bounded_and_told_once() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_finding_has_a_sentence(lang: Language) -> None:
     """Each key that the source uses is in the catalogue."""
-    files = (module.__file__, pinned.__file__, monitor.exported.__file__)
+    modules = (module, pinned, monitor.exported, monitor.succession, succeeding)
+    files = [str(one.__file__) for one in modules]
     source = "".join(Path(file).read_text() for file in files)
-    keys = set(re.findall(r'"(verify\.[a-z-]+)"', source)) | {"verify.intact", "verify.tampered"}
+    keys = set(re.findall(r'"(verify\.[a-z-]+)"', source)) | VERDICTS
     names = (
         "size there here why place anchored signed sha256 path table row column index what count"
         " name at witness"
+        " boundary entry figures checkpoints origin earlier later named by"
     )
     for key in keys:
         assert say(key, lang, **dict.fromkeys(names.split(), 1))

@@ -58,8 +58,8 @@ def maintenance_add(
     request = {
         "act": "maintenance",
         "targets": list(targets),
-        "since_us": _moment(since, zone),
-        "until_us": _moment(until, zone),
+        "since_us": moment_us(since, zone),
+        "until_us": moment_us(until, zone),
         "reason": reason,
     }
     _tell_entry(_declare(configuration, request), as_json, preferred_language(lang))
@@ -137,8 +137,8 @@ def exclude(
             request = {
                 "act": "exclude",
                 "target": target,
-                "since_us": _moment(since, zone),
-                "until_us": _moment(until, zone),
+                "since_us": moment_us(since, zone),
+                "until_us": moment_us(until, zone),
                 "cause": cause,
             }
         case [number]:
@@ -154,7 +154,7 @@ def _number(text: str) -> int:
     raise CommandError("declare.usage", BAD_INPUT)
 
 
-def _moment(text: str, zone: tzinfo) -> int:
+def moment_us(text: str, zone: tzinfo) -> int:
     """UTC µs of a time as people write it; without an offset it is the city's."""
     if text == "now":
         from monitor.clock import SystemClock

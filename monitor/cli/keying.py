@@ -1,4 +1,4 @@
-"""`sasando keys new` and `keys show`."""
+"""`sasando keys new` and `keys show`; registers `keys rotate`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from monitor.cli.common import (
     print_json,
     tell,
 )
+from monitor.cli.rotating import rotate
 from monitor.cli.trust import verifiers_of
 from monitor.text import preferred_language, say
 
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     keys = typer.Typer(help="Signing keys and verifier keys.", no_args_is_help=True)
     keys.command("new")(new)
     keys.command("show")(show)
+    keys.command("rotate")(rotate)
     app.add_typer(keys, name="keys")
 
 

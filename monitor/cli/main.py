@@ -48,8 +48,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Show availability as worst and best case, outages, unobserved time and restitution.",
     ),
     "policy": ("policing", "The policies."),
-    "verify": ("proving", "Verify a database, an exported log or a state directory."),
+    "verify": (
+        "proving",
+        "Verify a database, an exported log, a state directory or the proof of an entry.",
+    ),
     "ledger": ("proving", "The signed log."),
+    "backup": (
+        "backing",
+        "Copy the ledger while the agent runs, and verify the copy before it counts.",
+    ),
     "keys": ("keying", "Signing keys and verifier keys."),
     "witness": ("witnessing", "A witness of other agents' logs."),
     "alert": ("alerting", "Alerts."),

@@ -1,8 +1,7 @@
-"""`sasando verify`, `ledger checkpoint` and `ledger export`."""
+"""`sasando verify`, `ledger checkpoint` and `ledger export`; registers what `ledger` has more."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,24 +14,26 @@ from monitor.cli.common import (
     ConfigOption,
     JsonOption,
     LangOption,
-    default_directory,
     load_configuration,
     print_json,
     printable,
     tell,
 )
+from monitor.cli.pruning import prune
 from monitor.cli.sentences import sentences
-from monitor.cli.trust import trusted, verifiers_of
+from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
+from monitor.cli.sources import anchored, configured_witnesses, marks, showing_progress, source_at
+from monitor.cli.succeeding import print_chain, prove_chain, succeed
+from monitor.cli.trust import keys_of, trusted, verifiers_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
     from monitor.config.configuration import Agent
     from monitor.ledger.signer import Verifier
-    from monitor.verify import Anchored, Proof, Source
+    from monitor.verify import Proof
 
 TAMPERED = 1
 EXIT_CODES = {"intact": 0, "tampered": TAMPERED, "unusable": BAD_INPUT, "incomplete": 3}
-Progress = Callable[[int, int], None]
 
 KeyOption = Annotated[
     str | None,
@@ -51,14 +52,19 @@ def register(app: typer.Typer) -> None:
     ledger = typer.Typer(help="The signed log.", no_args_is_help=True)
     ledger.command("checkpoint")(checkpoint)
     ledger.command("export")(export)
+    ledger.command("prove")(prove)
+    ledger.command("succeed")(succeed)
+    ledger.command("prune")(prune)
     app.add_typer(ledger, name="ledger")
 
 
 def verify(
-    path: Annotated[
-        str,
+    paths: Annotated[
+        list[str],
         typer.Argument(
-            metavar="PATH", help="A database (file or URL), an exported log or a state directory."
+            metavar="PATH",
+            help="A database (file or URL), an exported log, a state directory or a proof;"
+            " several logs that succeed one another.",
         ),
     ],
     key: KeyOption = None,
@@ -89,22 +95,41 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    archives: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--archive",
+            metavar="DIR",
+            help="The archive of what was pruned; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    entry: Annotated[
+        Path | None,
+        typer.Option(
+            "--entry",
+            metavar="FILE",
+            help="The entry that a proof is about, where it does not lie beside it.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Verify a database, an exported log or a state directory.
+    """Verify a database, an exported log, a state directory or the proof of an entry.
 
     Recomputes everything from the entries and names the first thing that is wrong. Trust comes
     from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered, 2 unusable
-    or no trusted key.
+    or no trusted key, 3 incomplete.
 
     Example: sasando verify /var/lib/sasando --checkpoint last-month.checkpoint
     """
     language = preferred_language(lang)
     try:
-        outside = _Outside(key, checkpoints or [], mark, witnesses or [], config)
-        proof = _proof(path, outside, language)
+        outside = Outside(key, checkpoints or [], mark, witnesses or [], config)
+        extra = (entry, archives or [])
+        verdict = _verified(paths, extra, outside, language, as_json=as_json)
     except Exception as error:
         # Typed errors only: a script that asked for data gets the verdict as data too.
         told = sentences(error, language)
@@ -112,23 +137,11 @@ def verify(
             raise
         print_json(_unusable(told))
         raise typer.Exit(BAD_INPUT) from None
-    if as_json:
-        print_json(proof.as_json(language))
-    else:
-        for sentence in proof.sentences(language):
-            typer.echo(printable(sentence))
-        if proof.anchor is not None:
-            typer.echo(printable(say("cli.verify-anchor", language, place=proof.anchor)))
-    raise typer.Exit(EXIT_CODES[proof.verdict])
-
-
-def _unusable(told: Sequence[str]) -> dict[str, Any]:
-    findings = [{"index": None, "what": sentence} for sentence in told]
-    return {"verdict": "unusable", "size": 0, "root": "", "checked": {}, "findings": findings}
+    raise typer.Exit(EXIT_CODES[verdict])
 
 
 @dataclass(frozen=True, slots=True)
-class _Outside:
+class Outside:
     """What the caller trusts, as the command line has it."""
 
     key: str | None
@@ -138,25 +151,70 @@ class _Outside:
     config: Path | None
 
 
-def _proof(path: str, outside: _Outside, lang: Language) -> "Proof":
+def _verified(
+    paths: Sequence[str],
+    extra: tuple[Path | None, Sequence[Path]],
+    outside: Outside,
+    lang: Language,
+    *,
+    as_json: bool,
+) -> str:
+    """Verify and print; the verdict. `extra` are --entry and --archive."""
+    entry, archives = extra
+    key, config = outside.key, outside.config
+    if len(paths) == 1 and is_proof_file(paths[0]):
+        told = verify_proof(paths[0], entry, key, config, lang)
+        print_proof(told, lang, as_json=as_json)
+        return str(told["verdict"])
+    if len(paths) > 1:
+        chain = prove_chain(paths, key, outside.checkpoints, outside.mark, config, lang)
+        print_chain(chain, lang, as_json=as_json)
+        return chain.verdict
+    proof = _proof(paths[0], archives, outside, lang)
+    if as_json:
+        print_json(proof.as_json(lang))
+        return proof.verdict
+    for sentence in proof.sentences(lang):
+        typer.echo(printable(sentence))
+    if proof.anchor is not None:
+        typer.echo(printable(say("cli.verify-anchor", lang, place=proof.anchor)))
+    return proof.verdict
+
+
+def _unusable(told: Sequence[str]) -> dict[str, Any]:
+    findings = [{"index": None, "what": sentence} for sentence in told]
+    return {"verdict": "unusable", "size": 0, "root": "", "checked": {}, "findings": findings}
+
+
+def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language) -> "Proof":
+    from monitor.exported import ExportedLog
+    from monitor.rejoined import Rejoined
+    from monitor.succession import opening
     from monitor.verify import verify as prove
 
     judged = None if "://" in path else Path(path)
     verifiers = trusted(outside.key, outside.config, judged)
     named = [one for place in outside.witnesses for one in _witnesses(place, judged)]
     with ExitStack() as stack:
-        source = stack.enter_context(_source(path))
+        source = stack.enter_context(source_at(path))
+        if archives:
+            logs = [stack.enter_context(ExportedLog(folder)) for folder in archives]
+            source = Rejoined(source, logs)
         origin = source.head()[0]
-        verifier = next((one for one in verifiers if one.name == origin), verifiers[0])
-        anchors = [_anchored(file) for file in outside.checkpoints]
-        keyed = outside.key is not None or outside.mark is not None
-        agent = _agent(outside.config, keyed, lang)
-        agent = agent if agent is not None and agent.origin == verifier.name else None
-        anchors += _marks(outside.mark, agent)
-        if agent is not None and not named:
-            named = [one.verifier for one in agent.witnesses]
-        progress = stack.enter_context(_progress(say("cli.verify-progress", lang)))
-        return prove(source, verifier, anchors, progress, named)
+        own = [one for one in verifiers if one.name == origin] or verifiers[:1]
+        anchors = [anchored(file) for file in outside.checkpoints]
+        keyed = outside.key is not None
+        anchors += marks(outside.mark, outside.config, own[0], keyed, lang)
+        if not named:
+            named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
+        progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
+        proof = prove(source, own, anchors, progress, named)
+        first = opening(source)
+    if first is not None and first.previous is not None:
+        # A claim: only `verify` of both logs holds it against the earlier one.
+        earlier = printable(first.previous.partition("\n")[0])
+        tell("cli.verify-succeeds", lang, earlier=earlier, origin=first.origin)
+    return proof
 
 
 def _witnesses(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
@@ -171,90 +229,6 @@ def _witnesses(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
     return found
 
 
-@contextmanager
-def _source(path: str) -> "Iterator[Source]":
-    """What lies at a path; CommandError where nothing that can be verified does."""
-    place = Path(path)
-    if "://" not in path and place.is_dir() and not (place / "ledger.db").is_file():
-        if not (place / "checkpoint").is_file() and not (place / "tile").is_dir():
-            raise CommandError("cli.verify-folder", path=path)
-        from monitor.exported import ExportedLog
-
-        with ExportedLog(place) as exported:
-            yield exported
-        return
-    from monitor.store.pinned import PinnedDatabase
-
-    with PinnedDatabase(_url(path)) as pinned:
-        yield pinned
-
-
-def _url(path: str) -> str:
-    if "://" in path:
-        return path
-    place = Path(path)
-    if not place.exists():
-        raise CommandError("cli.verify-nothing", path=path)
-    return f"sqlite:///{(place / 'ledger.db' if place.is_dir() else place).absolute()}"
-
-
-def _anchored(file: Path) -> "Anchored":
-    from monitor.ledger.files import read_bounded
-    from monitor.ledger.note import MAX_NOTE_BYTES
-    from monitor.verify import Anchored
-
-    try:
-        return Anchored(place=str(file), note=read_bounded(file, MAX_NOTE_BYTES))
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise CommandError("cli.unreadable", place=file, cause=cause) from None
-
-
-def _marks(mark: Path | None, agent: "Agent | None") -> "list[Anchored]":
-    """The high-water mark that was named, else the configured one of this very log's agent."""
-    from monitor.ledger import anchor
-    from monitor.verify import Anchored
-
-    if mark is not None:
-        return [_anchored(mark)]
-    if agent is None:
-        return []
-    note = anchor.read(agent.high_water_mark)
-    return [] if note is None else [Anchored(place=str(agent.high_water_mark), note=note)]
-
-
-def _agent(config: Path | None, keyed: bool, lang: Language) -> "Agent | None":
-    """The configured agent, if there is one; who named a key needs none, and is told of it."""
-    if config is None and not (default_directory() / "agent.yaml").is_file():
-        return None
-    from monitor.config.problem import ConfigurationError
-
-    try:
-        return load_configuration(config).agent
-    except ConfigurationError:
-        if config is not None or not keyed:
-            raise
-        tell("cli.verify-no-mark", lang, place=default_directory())
-        return None
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Progress]:
-    """A bar on a terminal's stderr; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _size: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, size: bar.update(task, completed=done, total=size)
-
-
 def checkpoint(
     key: KeyOption = None,
     config: ConfigOption = None,
@@ -264,19 +238,17 @@ def checkpoint(
 
     Example: sasando ledger checkpoint > kupang.checkpoint
     """
-    from monitor.ledger.checkpoint import open_checkpoint
+    from monitor.ledger.checkpoint import open_by_any
 
     language = preferred_language(lang)
     agent = load_configuration(config).agent
-    verifiers = {one.name: one for one in verifiers_of(key or str(agent.trusted_key))}
-    if agent.origin not in verifiers:
-        raise CommandError("cli.key-foreign", origin=agent.origin)
+    verifiers = keys_of(verifiers_of(key or str(agent.trusted_key)), agent.origin)
     note = _newest_note(agent)
     if note is None:
         raise CommandError("cli.no-checkpoint", place=agent.high_water_mark)
-    size = open_checkpoint(note, verifiers[agent.origin]).size
+    head, _ = open_by_any(note, verifiers)
     typer.echo(note.decode(), nl=False)
-    tell("cli.checkpoint-size", language, size=size)
+    tell("cli.checkpoint-size", language, size=head.size)
 
 
 def _newest_note(agent: "Agent") -> bytes | None:
@@ -308,6 +280,6 @@ def export(
     language = preferred_language(lang)
     agent = load_configuration(config).agent
     note = anchor.read(agent.high_water_mark)
-    with _progress(say("cli.export-progress", language)) as progress:
+    with showing_progress(say("cli.export-progress", language)) as progress:
         head = export_log(agent.store_url(), folder, progress, note)
     tell("cli.exported", language, folder=folder, size=head.size)

@@ -1,5 +1,6 @@
 """What the commands trust: keys that somebody named, never ones found in what they judge."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,3 +34,11 @@ def trusted(key: str | None, directory: Path | None, judged: Path | None) -> "tu
     if inside and judged is not None and file.resolve().is_relative_to(judged.resolve()):
         raise CommandError("cli.key-inside", place=place, judged=judged)
     return verifiers_of(place)
+
+
+def keys_of(verifiers: "Iterable[Verifier]", origin: str) -> "tuple[Verifier, ...]":
+    """The keys of one log, the outgoing ones too; CommandError where there is none."""
+    own = tuple(one for one in verifiers if one.name == origin)
+    if not own:
+        raise CommandError("cli.key-foreign", origin=origin)
+    return own

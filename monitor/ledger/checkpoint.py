@@ -8,7 +8,7 @@ Leaves to others: consistency with earlier checkpoints (``merkle``), never to si
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.ledger.errors import CheckpointError
@@ -81,6 +81,22 @@ def open_checkpoint(note: bytes, verifier: Verifier) -> Checkpoint:
     return open_cosigned(note, verifier, ()).checkpoint
 
 
+def open_by_any(
+    note: bytes, verifiers: Sequence[Verifier]
+) -> tuple[Checkpoint, tuple[Verifier, ...]]:
+    """The checkpoint, and which of one log's keys have signed it (one at least).
+
+    When each of them was in force is for the caller (`monitor.verify`). Raises as
+    `open_checkpoint`.
+    """
+    opened = open_note(note, verifiers)
+    checkpoint = parse_checkpoint(opened.text)
+    signed = {(one.name, one.key_id) for one in opened.verified}
+    by = tuple(one for one in verifiers if (one.name, one.key_id) in signed)
+    _require_origin(checkpoint, by[0])
+    return checkpoint, by
+
+
 def open_cosigned(
     note: bytes, verifier: Verifier, witnesses: Iterable[Verifier]
 ) -> CosignedCheckpoint:
@@ -88,17 +104,26 @@ def open_cosigned(
 
     A witness alone does not vouch for the log: the log's own signature must be there.
     """
+    checkpoint, _ = open_by_any(note, (verifier,))
+    return CosignedCheckpoint(
+        checkpoint=checkpoint, cosignatures=cosignatures_on(note, verifier, witnesses)
+    )
+
+
+def cosignatures_on(
+    note: bytes, verifier: Verifier, witnesses: Iterable[Verifier]
+) -> tuple[Signature, ...]:
+    """The cosignatures by these witnesses on a note that the log's key `verifier` has signed.
+
+    CheckpointError for a key that is no witness's; SignatureError for a forged cosignature.
+    """
     watching = tuple(witnesses)
     for witness in watching:
         if witness.kind is not KeyKind.COSIGNATURE:
             raise CheckpointError("ledger.witness-key", name=witness.name)
-    log_only = open_note(note, (verifier,))
-    checkpoint = parse_checkpoint(log_only.text)
-    _require_origin(checkpoint, verifier)
     opened = open_note(note, (verifier, *watching))
-    own = log_only.verified[0]
-    cosignatures = tuple(signature for signature in opened.verified if signature != own)
-    return CosignedCheckpoint(checkpoint=checkpoint, cosignatures=cosignatures)
+    own = verifier.name, verifier.key_id
+    return tuple(one for one in opened.verified if (one.name, one.key_id) != own)
 
 
 def cosign(note: bytes, verifier: Verifier, cosigner: Cosigner) -> bytes:

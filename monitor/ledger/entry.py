@@ -39,6 +39,7 @@ def _is_map_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 _FITS: Mapping[object, Callable[[Any], bool]] = {
     int: is_int64,
     str: _is_text,
+    bytes: lambda value: isinstance(value, bytes),
     bool: lambda value: isinstance(value, bool),
     int | None: lambda value: value is None or is_int64(value),
     str | None: lambda value: value is None or _is_text(value),
@@ -365,6 +366,49 @@ class ExclusionDecided(Record):
     at_us: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPruned(Record):
+    """The entries below `boundary` are to be removed; what was derived from them stays.
+
+    `state` is the SHA-256 of the fold's snapshot at the boundary, an evidence record: from there
+    on everything can be derived again. `before_us`: every pruned entry is older than this.
+    """
+
+    CODE: ClassVar[int] = 20
+    boundary: int
+    before_us: int
+    state: bytes
+    author: str
+    reason: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        if self.boundary <= 0 or self.boundary % PRUNING_STEP:
+            return f"a boundary of {self.boundary}"
+        return "" if len(self.state) == 32 else "its state is no SHA-256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotated(Record):
+    """The outgoing key names the next one: checkpoints of larger sizes are signed by that alone.
+
+    Both are verifier key lines of the log's own name. The checkpoint that covers just this entry
+    may be of either.
+    """
+
+    CODE: ClassVar[int] = 21
+    previous: str
+    next: str
+    author: str
+    reason: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        return "a key that follows itself" if self.previous == self.next else ""
+
+
+PRUNING_STEP = 256
+"""Entries are pruned by whole tiles: the hashes above them then stay complete."""
 EXCLUSION_CAUSES = ("power", "force-majeure", "upstream", "customer", "other")
 """Power failure at the site, an act of nature, a network outside the contract, the customer's own
 doing, another one that the reason tells."""
@@ -390,6 +434,8 @@ RECORDS: Mapping[int, type[Record]] = {
         MaintenanceCut,
         ExclusionProposed,
         ExclusionDecided,
+        LogPruned,
+        KeyRotated,
     )
 }
 

@@ -20,6 +20,8 @@ TILE_WIDTH = 1 << TILE_HEIGHT
 TILE_BYTES = TILE_WIDTH * HASH_BYTES
 MAX_ENTRY_BYTES = 0xFFFF
 MAX_LEVEL = 63
+PRUNED = "pruned"
+"""The file beside the tiles of a log that does not begin at entry 0: `boundary entry`, decimal."""
 MAX_INDEX = 2**63 - 1
 
 TileReader = Callable[[int, int], bytes]
@@ -158,6 +160,17 @@ class TileTree:
             edge.append(_cut(tile, level, index, rest) if rest else b"")
             level += 1
         return cls(Frontier.at(size, hash_reader(tile)), tuple(edge))
+
+    @classmethod
+    def above(cls, hashes: Iterable[bytes]) -> tuple[Self, tuple[Tile, ...]]:
+        """The tree over full tiles of leaves whose hashes these are (the row of level 1).
+
+        With every tile above level 0: what is left of entries that were pruned.
+        """
+        upper, tiles = cls().append(hashes)
+        frontier = Frontier(upper.size << TILE_HEIGHT, upper.frontier.nodes)
+        raised = (Tile(level=t.level + 1, index=t.index, hashes=t.hashes) for t in tiles)
+        return cls(frontier, (b"", *upper.edge)), tuple(raised)
 
     @property
     def size(self) -> int:

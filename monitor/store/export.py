@@ -1,7 +1,8 @@
 """A database's log as a directory that anybody can check: C2SP tlog-tiles, and the evidence.
 
 Written: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, `evidence/<sha256>`, and
-`cosigned/<n>`, the newest checkpoint that each witness cosigned.
+`cosigned/<n>`, the newest checkpoint that each witness cosigned, and `pruned` where the log does
+not begin at entry 0.
 The directory appears whole or not at all: it is made under another name and renamed. It holds no
 key, because a key found beside what it verifies proves nothing.
 """
@@ -17,7 +18,7 @@ from monitor.ledger.checkpoint import Checkpoint, read_unverified
 from monitor.ledger.entry import EntryError
 from monitor.ledger.files import create_durably, sync_directory
 from monitor.ledger.merkle import HASH_BYTES
-from monitor.ledger.tiles import TILE_WIDTH, TilePath, encode_bundle, paths_of
+from monitor.ledger.tiles import PRUNED, TILE_WIDTH, TilePath, encode_bundle, paths_of
 from monitor.store.errors import StoreError
 from monitor.store.pinned import PinnedDatabase
 
@@ -72,7 +73,12 @@ def _write(
         raise StoreError("store.export-incomplete", what="checkpoint", index=0)
     (folder / "evidence").mkdir()
     entries = source.entries(head.size)
+    boundary, _ = pruned = source.pruned() or (0, 0)
+    if boundary:
+        _place(folder / PRUNED, b"%d %d\n" % pruned)
     for path in paths_of(head.size):
+        if not path.level and path.index < boundary // TILE_WIDTH:
+            continue  # pruned: neither the entries nor their hashes are there
         if path.level is None:
             _bundle(source, folder, path, entries)
             progress(path.index * TILE_WIDTH + path.width, head.size)

@@ -22,18 +22,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.derive import HOUR_US, Changes, Fold
 from monitor.ledger import anchor
-from monitor.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from monitor.ledger.checkpoint import Checkpoint, open_by_any, sign_checkpoint
 from monitor.ledger.entry import EntryError
+from monitor.ledger.epochs import in_force
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from monitor.ledger.signer import NoteSigner
+from monitor.ledger.signer import NoteSigner, Verifier
 from monitor.ledger.tiles import TileTree, hash_reader
 from monitor.ledger.witness import Cosigned
 from monitor.model import Delivery, OutboxRow
 from monitor.store import schema
 from monitor.store.connect import WriterLock, migrate, open_engine, place_of
 from monitor.store.errors import RolledBackError, StoreError, store_error
-from monitor.store.reader import blob, entry_count, read_entries, read_tile, tree_state
+from monitor.store.reader import blob, entry_count, pruned, read_entries, read_tile, tree_state
 from monitor.store.reader import raw as raw_columns
 from monitor.store.rows import apply_changes, write_rows
 
@@ -119,6 +120,7 @@ class Ledger:
             ledger = cls(url, engine, lock.acquire(engine), signer, mark)
             ledger.backup = migrate(engine, url)
             ledger._load()
+            ledger._require_key()
             ledger._compare_with_mark()
         except SQLAlchemyError as error:
             ledger_closed(lock, engine)
@@ -155,6 +157,7 @@ class Ledger:
         if self._was_committed(commit):
             first = self.tree.size - len(commit.entries)
             return self._signed(first, tuple(_outbox_row(m, first) for m in commit.messages))
+        self._require_key()
         first = self.tree.size
         grown, tiles = self.tree.append(leaf_hash(raw) for raw in commit.entries)
         changes = Changes()
@@ -174,7 +177,7 @@ class Ledger:
                 offered = tuple(self._offered)
                 cosigned = self._keep_cosigned(connection, offered)
                 if snapshot:
-                    self._store_snapshot(connection, grown.size)
+                    self.store_snapshot(connection, grown.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
         self._cosigned_kept(offered, cosigned)
@@ -199,7 +202,7 @@ class Ledger:
                 with self.engine.begin() as connection:
                     self._keep_checkpoint(connection, at_us)
                     self._keep_cosigned(connection, tuple(self._offered))
-                    self._store_snapshot(connection, self.tree.size)
+                    self.store_snapshot(connection, self.tree.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
         finally:
@@ -247,7 +250,8 @@ class Ledger:
             wrong = StoreError("store.inconsistent", place=place_of(self.url), size=size)
             try:
                 self.tree = TileTree.load(size, lambda lv, i: read_tile(connection, lv, i))
-                if entry_count(connection) != size or self.tree.root() != root:
+                boundary, _ = pruned(connection) or (0, 0)
+                if entry_count(connection) != size - boundary or self.tree.root() != root:
                     raise wrong
                 self._replay(connection, size)
             except (LedgerError, EntryError) as error:
@@ -293,9 +297,22 @@ class Ledger:
         if note is not None:
             self._own(bytes(note), place_of(self.url))
 
+    def _require_key(self) -> None:
+        """The key at hand is the one in force: an outgoing key signs nothing more."""
+        rotations, own = self.fold.rotations, self.signer.verifier
+        if rotations and rotations[-1][2] != own.vkey:
+            at = rotations[-1][0]
+            raise StoreError("store.key-rotated", by=own.key_id.hex(), index=at)
+
     def _own(self, note: bytes, place: str) -> Checkpoint:
+        """The checkpoint, signed by a key that was in force at its size."""
+        rotations = self.fold.rotations
         try:
-            return open_checkpoint(note, self.signer.verifier)
+            keys = [self.signer.verifier, *(Verifier.parse(out) for _, out, _ in rotations)]
+            head, by = open_by_any(note, keys)
+            if not any(in_force(one.vkey, head.size, rotations) for one in by):
+                raise RolledBackError("store.other-key", place=place)
+            return head
         except LedgerError as error:
             raise RolledBackError("store.other-key", place=place) from error
 
@@ -354,7 +371,8 @@ class Ledger:
             if self._offered and self._offered[0] is one:
                 self._offered.popleft()
 
-    def _store_snapshot(self, connection: Connection, size: int) -> None:
+    def store_snapshot(self, connection: Connection, size: int) -> None:
+        """Keep the fold as it stands; `size` is the tree's. For a transaction of the one writer."""
         connection.execute(delete(schema.fold))
         values = {"id": 1, "size": size, "state": self.fold.snapshot()}
         connection.execute(insert(schema.fold), values)

@@ -175,6 +175,12 @@ def table_rows(connection: Connection, name: str) -> Iterator[tuple[Any, ...]]:
         yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)
 
 
+def pruned(connection: Connection) -> tuple[int, int] | None:
+    """(boundary, index of the entry that says so) of a pruned log; a claim."""
+    row = connection.execute(raw(schema.pruning, "boundary", "entry")).first()
+    return None if row is None else (integer(row.boundary), integer(row.entry))
+
+
 def entry_count(connection: Connection) -> int:
     """How many entries are stored, whatever the tree state says."""
     return connection.execute(select(func.count()).select_from(schema.entry)).scalar() or 0

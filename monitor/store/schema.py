@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a test compares it with the scripts."""
 
 metadata = MetaData()
@@ -72,6 +72,15 @@ tile = Table(
     _key("index"),
     _blob("hashes"),
 )
+pruning = Table(
+    "pruning",
+    metadata,
+    _key("id", SmallInteger),
+    _number("boundary"),
+    _number("entry"),
+    CheckConstraint("id = 1"),
+)
+"""Below which entry the log was pruned, and which entry says so; a claim that `verify` checks."""
 fold = Table(
     "fold",
     metadata,

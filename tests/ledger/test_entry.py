@@ -18,6 +18,7 @@ from monitor.ledger.entry import (
     EntryError,
     ExclusionProposed,
     IncidentStepped,
+    KeyRotated,
     LogOpened,
     MaintenanceCut,
     MaintenanceDeclared,
@@ -42,6 +43,8 @@ OF_FIELD = {
     "severity": st.sampled_from([0, 1, 2]),
     "texts": st.dictionaries(TEXTS, st.binary(min_size=32, max_size=32), max_size=3),
     "counts": st.dictionaries(TEXTS, INT64, max_size=3),
+    "boundary": st.integers(1, 1 << 40).map(lambda tiles: tiles * module.PRUNING_STEP),
+    "state": st.binary(min_size=32, max_size=32),
     "detail": st.dictionaries(TEXTS, st.none() | INT64 | TEXTS | st.binary(), max_size=3),
 }
 OF_TYPE: dict[Any, Any] = {
@@ -73,6 +76,9 @@ AGREEING = {
         },
         TIMES,
         st.lists(TEXTS, min_size=1, max_size=3, unique=True),
+    ),
+    KeyRotated: st.lists(TEXTS, min_size=2, max_size=2, unique=True).map(
+        lambda keys: dict(zip(("previous", "next"), keys, strict=True))
     ),
     MaintenanceCut: TIMES.map(lambda times: {"at_us": times[0], "until_us": times[1]}),
     ExclusionProposed: st.builds(
@@ -179,9 +185,18 @@ def test_a_field_of_another_type_is_neither_written_nor_read(
 
 def _sample(kind: type[Record]) -> Record:
     """One valid record of a kind."""
-    of_type: dict[Any, Any] = {int: 1, str: "x", bool: True, int | None: None, str | None: None}
+    of_type: dict[Any, Any] = {
+        bytes: bytes(32),
+        int: 1,
+        str: "x",
+        bool: True,
+        int | None: None,
+        str | None: None,
+    }
     of_name = (
-        {"family": 4, "act": "opened", "step": 0} if kind is IncidentStepped else {"family": 4}
+        {"family": 4, "act": "opened", "step": 0}
+        if kind is IncidentStepped
+        else {"family": 4, "boundary": 256, "next": "y"}
     )
     values = {}
     for f in fields(kind):

@@ -327,7 +327,23 @@ def test_every_error_of_the_store_has_a_sentence(lang: str) -> None:
     codes = set(re.findall(r'"(store\.[a-z-]+)"', source))
     assert len(codes) > 15
     values = dict.fromkeys(
-        ("place", "cause", "pid", "table", "revision", "head", "there", "here", "size", "mark"), "1"
+        [
+            "place",
+            "cause",
+            "pid",
+            "table",
+            "revision",
+            "head",
+            "there",
+            "here",
+            "size",
+            "mark",
+            "signed",
+            "boundary",
+            "by",
+            "why",
+        ],
+        "1",
     )
     for code in codes:
         assert say(code, lang, **values, what="x", index=1)  # type: ignore[arg-type]

@@ -1,0 +1,122 @@
+"""What `verify` reads: the source at a path, checkpoints from elsewhere, progress on a terminal."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.cli.common import CommandError, default_directory, load_configuration, tell
+from monitor.text import Language
+
+if TYPE_CHECKING:
+    from monitor.config.configuration import Agent
+    from monitor.ledger.signer import Verifier
+    from monitor.verify import Anchored, Source
+
+Progress = Callable[[int, int], None]
+
+
+@contextmanager
+def source_at(path: str) -> "Iterator[Source]":
+    """What lies at a path; CommandError where nothing that can be verified does."""
+    place = Path(path)
+    if "://" not in path and place.is_dir() and not (place / "ledger.db").is_file():
+        if not (place / "checkpoint").is_file() and not (place / "tile").is_dir():
+            raise CommandError("cli.verify-folder", path=path)
+        from monitor.exported import ExportedLog
+
+        with ExportedLog(place) as exported:
+            yield exported
+        return
+    from monitor.store.pinned import PinnedDatabase
+
+    with PinnedDatabase(_url(path)) as pinned:
+        yield pinned
+
+
+def _url(path: str) -> str:
+    if "://" in path:
+        return path
+    place = Path(path)
+    if not place.exists():
+        raise CommandError("cli.verify-nothing", path=path)
+    return f"sqlite:///{(place / 'ledger.db' if place.is_dir() else place).absolute()}"
+
+
+def anchored(file: Path) -> "Anchored":
+    """A checkpoint in a file; CommandError where it cannot be read."""
+    from monitor.ledger.files import read_bounded
+    from monitor.ledger.note import MAX_NOTE_BYTES
+    from monitor.verify import Anchored
+
+    try:
+        return Anchored(place=str(file), note=read_bounded(file, MAX_NOTE_BYTES))
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise CommandError("cli.unreadable", place=file, cause=cause) from None
+
+
+def marks(
+    mark: Path | None, config: Path | None, verifier: "Verifier", keyed: bool, lang: Language
+) -> "list[Anchored]":
+    """The high-water mark that was named, else the configured one of this very log."""
+    from monitor.ledger import anchor
+    from monitor.verify import Anchored
+
+    if mark is not None:
+        return [anchored(mark)]
+    agent = _agent(config, keyed, lang)
+    if agent is None or agent.origin != verifier.name:
+        return []
+    note = anchor.read(agent.high_water_mark)
+    return [] if note is None else [Anchored(place=str(agent.high_water_mark), note=note)]
+
+
+def configured_witnesses(
+    config: Path | None, verifier: "Verifier", keyed: bool
+) -> "list[Verifier]":
+    """The witnesses of the configured agent, where it is this very log's; told of nothing twice."""
+    from monitor.config.problem import ConfigurationError
+
+    if config is None and not (default_directory() / "agent.yaml").is_file():
+        return []
+    try:
+        agent = load_configuration(config).agent
+    except ConfigurationError:
+        if config is not None or not keyed:
+            raise
+        return []
+    return [one.verifier for one in agent.witnesses] if agent.origin == verifier.name else []
+
+
+def _agent(config: Path | None, keyed: bool, lang: Language) -> "Agent | None":
+    """The configured agent, if there is one; who named a key needs none, and is told of it."""
+    if config is None and not (default_directory() / "agent.yaml").is_file():
+        return None
+    from monitor.config.problem import ConfigurationError
+
+    try:
+        return load_configuration(config).agent
+    except ConfigurationError:
+        if config is not None or not keyed:
+            raise
+        tell("cli.verify-no-mark", lang, place=default_directory())
+        return None
+
+
+@contextmanager
+def showing_progress(what: str) -> Iterator[Progress]:
+    """A bar on a terminal's stderr; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _size: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, size: bar.update(task, completed=done, total=size)
