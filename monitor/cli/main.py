@@ -47,8 +47,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "figuring",
         "Show availability as worst and best case, outages, unobserved time and restitution.",
     ),
+    "report": (
+        "reporting",
+        "Write the report of a period (PDF, HTML, JSON, CSV) and its audit bundle.",
+    ),
     "policy": ("policing", "The policies."),
-    "verify": ("proving", "Verify a database, an exported log or a state directory."),
+    "verify": (
+        "proving",
+        "Verify a database, an exported log, a state directory or an audit bundle.",
+    ),
     "ledger": ("proving", "The signed log."),
     "keys": ("keying", "Signing keys and verifier keys."),
     "alert": ("alerting", "Alerts."),

@@ -57,7 +57,8 @@ def verify(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="PATH", help="A database (file or URL), an exported log or a state directory."
+            metavar="PATH",
+            help="A database (file or URL), an exported log, a state directory or an audit bundle.",
         ),
     ],
     key: KeyOption = None,
@@ -83,7 +84,7 @@ def verify(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Verify a database, an exported log or a state directory.
+    """Verify a database, an exported log, a state directory or an audit bundle.
 
     Recomputes everything from the entries and names the first thing that is wrong. Trust comes
     from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered, 2 unusable
@@ -134,14 +135,36 @@ def _proof(
         verifier = next((one for one in verifiers if one.name == origin), verifiers[0])
         anchors = [_anchored(file) for file in checkpoints]
         anchors += _marks(mark, config, verifier, key is not None, lang)
-        progress = stack.enter_context(_progress(say("cli.verify-progress", lang)))
-        return prove(source, verifier, anchors, progress)
+        progress = stack.enter_context(progress_bar(say("cli.verify-progress", lang)))
+        proof = prove(source, verifier, anchors, progress)
+        if is_bundle(Path(path)):
+            _audit(source, proof, progress)
+        return proof
+
+
+def is_bundle(place: Path) -> bool:
+    """Whether a zip lies there."""
+    return place.suffix == ".zip" and place.is_file()
+
+
+def _audit(source: "Source", proof: "Proof", progress: Progress) -> None:
+    from monitor.report.audit import audit
+    from monitor.report.bundle import Bundle
+
+    if isinstance(source, Bundle):
+        audit(source, proof, progress)
 
 
 @contextmanager
 def _source(path: str) -> "Iterator[Source]":
     """What lies at a path; CommandError where nothing that can be verified does."""
     place = Path(path)
+    if "://" not in path and is_bundle(place):
+        from monitor.report.bundle import Bundle
+
+        with Bundle(place) as bundle:
+            yield bundle
+        return
     if "://" not in path and place.is_dir() and not (place / "ledger.db").is_file():
         if not (place / "checkpoint").is_file() and not (place / "tile").is_dir():
             raise CommandError("cli.verify-folder", path=path)
@@ -209,7 +232,7 @@ def _agent(config: Path | None, keyed: bool, lang: Language) -> "Agent | None":
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Progress]:
+def progress_bar(what: str) -> Iterator[Progress]:
     """A bar on a terminal's stderr; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _size: None
@@ -278,6 +301,6 @@ def export(
     language = preferred_language(lang)
     agent = load_configuration(config).agent
     note = anchor.read(agent.high_water_mark)
-    with _progress(say("cli.export-progress", language)) as progress:
+    with progress_bar(say("cli.export-progress", language)) as progress:
         head = export_log(agent.store_url(), folder, progress, note)
     tell("cli.exported", language, folder=folder, size=head.size)

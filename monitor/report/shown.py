@@ -23,6 +23,9 @@ from monitor.report.model import (
     SiteLine,
 )
 
+REPORT_JSON = "report.json"
+"""Its name among the files of a report."""
+
 
 def to_bytes(report: Report) -> bytes:
     """The text of report.json; the same report gives the same bytes."""

@@ -29,7 +29,7 @@ def checklog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "GOFLAGS": "-trimpath",
         "CGO_ENABLED": "0",
     }
-    source = Path(__file__).with_name("checklog.go")
+    source = Path(__file__).parents[2] / "monitor" / "report" / "checklog.go"
     command = ["go", "build", "-o", str(folder / "checklog"), str(source)]
     subprocess.run(command, env=environment, check=True, timeout=110)
     return folder / "checklog"
