@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from math import floor, log10
 
 from monitor.spoken import day
 from monitor.text import Language
@@ -12,10 +13,8 @@ def nice_ticks(most: float, count: int = 4) -> list[float]:
     """0 and round steps (1, 2 or 5 times a power of ten) up to at least `most`."""
     if most <= 0:
         return [0.0, 1.0]
-    power = 10.0
-    while power > most / count:
-        power /= 10
-    step = next(power * n for n in (1, 2, 5, 10, 20, 50, 100) if power * n * count >= most)
+    power = 10.0 ** floor(log10(most / count))
+    step = next(power * n for n in (1, 2, 5, 10, 20) if power * n * count >= most)
     return [step * n for n in range(count + 1) if step * (n - 1) < most]
 
 

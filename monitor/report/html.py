@@ -1,9 +1,10 @@
 """A document as one self-contained HTML file: no script, no reference to anything else. Pure."""
 
 from collections.abc import Iterator
-from html import escape
+from html import escape as escaped
 
 from monitor.report.blocks import Block, Document, Facts, Heading, Paragraph, Plot, Table, Verbatim
+from monitor.report.letters import plain
 
 _STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans","DejaVu Sans",sans-serif;color:#1c1c1c;background:#fff;
@@ -26,6 +27,11 @@ figure svg{width:100%;height:auto;display:block}
 tr,figure{break-inside:avoid}thead{display:table-header-group}pre{white-space:pre-wrap}}
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def escape(text: str) -> str:
+    """A text that is neither markup nor unseen."""
+    return escaped(plain(text))
 
 
 def to_html(document: Document) -> bytes:

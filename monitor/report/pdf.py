@@ -14,8 +14,11 @@ from typing import Any
 
 from monitor.ledger.errors import LedgerError
 from monitor.report.blocks import Block, Document, Facts, Heading, Paragraph, Plot, Table, Verbatim
+from monitor.report.letters import breakable, in_print
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FACT, CELL = 72, 18
+"""Letters in a row that fit into a line of facts (a hash), and into a cell of a table."""
 
 
 class PdfError(LedgerError):
@@ -54,28 +57,35 @@ def _lay_out(document: Document, dated: datetime, folder: Path) -> None:
         blocks.append(_block(block, place))
     view = {
         "lang": document.lang,
-        "title": document.title,
-        "subtitle": document.subtitle,
-        "origin": document.origin,
+        "title": in_print(document.title),
+        "subtitle": in_print(document.subtitle),
+        "origin": in_print(document.origin),
         "date": list(dated.timetuple()[:6]),
         "blocks": blocks,
     }
     (folder / "view.json").write_text(json.dumps(view), encoding="utf-8")
 
 
+def _broken(text: str, longest: int) -> str:
+    return breakable(in_print(text), longest)
+
+
 def _block(block: Block, place: int) -> dict[str, Any]:
     match block:
         case Heading(text=text, level=level):
-            return {"kind": "heading", "text": text, "level": level}
+            return {"kind": "heading", "text": in_print(text), "level": level}
         case Paragraph(text=text, note=note):
-            return {"kind": "paragraph", "text": text, "note": note}
+            return {"kind": "paragraph", "text": in_print(text), "note": note}
         case Facts(pairs=pairs):
-            return {"kind": "facts", "pairs": [list(pair) for pair in pairs]}
+            return {
+                "kind": "facts",
+                "pairs": [[in_print(name), _broken(value, FACT)] for name, value in pairs],
+            }
         case Table():
             return {
                 "kind": "table",
-                "heads": list(block.heads),
-                "rows": [list(row) for row in block.rows],
+                "heads": list(map(in_print, block.heads)),
+                "rows": [[_broken(cell, CELL) for cell in row] for row in block.rows],
                 "widths": list(block.widths),
                 "numeric": sorted(block.numeric),
             }
@@ -83,9 +93,9 @@ def _block(block: Block, place: int) -> dict[str, Any]:
             return {
                 "kind": "plot",
                 "file": f"{place}.svg",
-                "alt": alt,
-                "caption": caption,
+                "alt": in_print(alt),
+                "caption": _broken(caption, CELL),
                 "share": share,
             }
         case Verbatim(text=text):
-            return {"kind": "verbatim", "text": text.rstrip("\n")}
+            return {"kind": "verbatim", "text": in_print(text).rstrip("\n")}

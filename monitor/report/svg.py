@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
+from monitor.report.letters import in_print
+
 FONT = "Libertinus Serif, Noto Serif, Georgia, serif"
 
 
@@ -10,7 +12,7 @@ def picture(width: int, height: int, shapes: Iterable[str], title: str) -> str:
     """A whole picture; `title` says it in words."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        f'font-family="{FONT}" font-size="10" role="img" aria-label="{escape(title)}">'
+        f'font-family="{FONT}" font-size="10" role="img" aria-label="{escape(in_print(title))}">'
         f"{''.join(shapes)}</svg>"
     )
 
@@ -39,9 +41,8 @@ def path(points: Iterable[tuple[float, float]], stroke: str, width: float = 1) -
 
 def words(x: float, y: float, text: str, anchor: str = "start", fill: str = "#222") -> str:
     """A text that begins, ends or is centred at a point."""
-    return (
-        f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="{fill}">{escape(text)}</text>'
-    )
+    place = f'x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="{fill}"'
+    return f"<text {place}>{escape(in_print(text))}</text>"
 
 
 def shortened(text: str, most: int) -> str:

@@ -16,6 +16,8 @@ from monitor.text import Language
 
 _SHORT = 16
 """Digits of a hash in a table; the whole one stands in report.json."""
+MOST_CODED = 1_000
+"""Bytes of a checkpoint that one code holds; more cosignatures than fit stand in the text."""
 
 
 def method(report: Report, lang: Language) -> Iterator[Block]:
@@ -72,11 +74,17 @@ def proof(report: Report, note: bytes, lang: Language) -> Iterator[Block]:
     text = note.decode("utf-8", errors="replace")
     yield Verbatim(text=text)
     alt = told("qr-alt", lang)
-    yield Plot(svg=qr(text), alt=alt, caption=told("qr-caption", lang), share=38)
+    yield Plot(svg=qr(_fitting(text)), alt=alt, caption=told("qr-caption", lang), share=38)
     yield Facts(pairs=[(told("fact-note", lang), hashlib.sha256(note).hexdigest())])
     yield Paragraph(text=told("proof-how", lang))
     yield Verbatim(text="sasando verify BUNDLE.zip --key log.vkey")
     yield Paragraph(text=told("proof-limits", lang), note=True)
+
+
+def _fitting(note: str) -> str:
+    """The checkpoint as far as a code on paper can be read: at least its log's own signature."""
+    lines = note.split("\n")
+    return note if len(note.encode()) <= MOST_CODED else "\n".join(lines[:5]) + "\n"
 
 
 def qr(text: str) -> str:
