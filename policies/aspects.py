@@ -166,7 +166,7 @@ ASPECTS: tuple[Aspect, ...] = (
         id="integrity",
         title={"en": "Integrity", "id": "Keutuhan"},
         evidence=_P,
-        checks=frozenset({"page", "dns", "dnssec"}),
+        checks=frozenset({"page", "http", "web", "dns", "dnssec"}),
         controls=_ids("A.8.16 A.8.26", "SI-7 SC-20 SC-21", "13.1"),
     ),
     Aspect(
@@ -194,7 +194,7 @@ ASPECTS: tuple[Aspect, ...] = (
         id="access-control",
         title={"en": "Access control", "id": "Kendali akses"},
         evidence=_P,
-        checks=_REACH,
+        checks=_REACH | {"web"},
         controls=_ids("A.5.15 A.8.3 A.8.22", "AC-3 AC-4 AC-17", "3.3 12.2", "33.2.c"),
     ),
     Aspect(
