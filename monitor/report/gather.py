@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from alerts.payload import alert_id
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.declared import DeclarationRow
 from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow, RollupRow, read_entry
 from monitor.history import Ledgered
 from monitor.ledger.batch import Batch, Group
+from monitor.ledger.columns import Ints
 from monitor.ledger.entry import (
     AlertSettled,
     ConfigurationInForce,
@@ -84,6 +87,7 @@ class Gathered:
     routes: set[str] = field(default_factory=set)
     definitions: list[SeriesDefined] = field(default_factory=list)
     seen: Counter[Seen] = field(default_factory=Counter)
+    """Rows in which some rule was not met."""
     postures: dict[int, Posture] = field(default_factory=dict)
     """Of the series of tls."""
     drills: list[tuple[int, OperatorAct]] = field(default_factory=list)
@@ -91,7 +95,10 @@ class Gathered:
     losses: Counter[str] = field(default_factory=Counter)
     accounting: Accounting | None = None
     rulebook: Rulebook | None = None
-    _defined: dict[int, int] = field(default_factory=dict)
+    _defined: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Place in `definitions` by number of series."""
+    _calm: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Rows by definition in which every rule was met: nearly all of them."""
 
     def ledgered(self) -> Ledgered:
         """As `monitor.history` wants it."""
@@ -122,7 +129,8 @@ class Gathered:
     def sums(self) -> list[RuleSum]:
         """How often each rule said what of each target, by rule and target."""
         found: dict[tuple[str, str], list[int]] = {}
-        for seen, count in self.seen.items():
+        calm = {Seen(n, 0, False): count for n, count in enumerate(self._calm.tolist()) if count}
+        for seen, count in [*calm.items(), *self.seen.items()]:
             series = self.definitions[seen.definition]
             judgement = seen.judgement
             for rule in series.rules:
@@ -140,9 +148,7 @@ class Gathered:
             case LogOpened() as log:
                 self.origin, self.vantage = log.origin, log.vantage
             case SeriesDefined() as series:
-                self.series[series.number] = series
-                self._defined[series.number] = len(self.definitions)
-                self.definitions.append(series)
+                self._define(series)
             case IncidentStepped(act=Act.ACKNOWLEDGED) as step if step.incident is not None:
                 self.acknowledged[step.incident] = step.at_us
             case AlertSettled(delivered=True) as receipt:
@@ -157,6 +163,16 @@ class Gathered:
             case _:
                 pass
 
+    def _define(self, series: SeriesDefined) -> None:
+        """From here on its rows are counted under this definition."""
+        self.series[series.number] = series
+        if series.number >= len(self._defined):
+            self._defined = _grown(self._defined, series.number + 1)
+        self._defined[series.number] = len(self.definitions)
+        self.definitions.append(series)
+        if len(self.definitions) > len(self._calm):
+            self._calm = _grown(self._calm, len(self.definitions))
+
     def _inside(self, at_us: int) -> bool:
         return self.window[0] <= at_us < self.window[1]
 
@@ -165,17 +181,15 @@ class Gathered:
         inside = (at_us >= self.window[0]) & (at_us < self.window[1])
         if not inside.any():
             return
-        numbers = group.series[inside].tolist()
-        digits = group.judgement[inside].tolist()
-        faults = (group.fault[inside] > 0).tolist()
-        defined = self._defined
-        self.seen.update(
-            Seen(defined[n], judgement, faulted)
-            for n, judgement, faulted in zip(numbers, digits, faults, strict=True)
-        )
+        numbers, digits = group.series[inside], group.judgement[inside]
+        faults, definitions = group.fault[inside] > 0, self._defined[numbers]
+        calm = (digits == 0) & ~faults
+        np.add.at(self._calm, definitions[calm], 1)
+        rest = [column[~calm].tolist() for column in (definitions, digits, faults)]
+        self.seen.update(map(Seen, *rest))
         if group.check == "tls":
             places, times = group.record[inside].tolist(), at_us[inside].tolist()
-            for n, place, at in zip(numbers, places, times, strict=True):
+            for n, place, at in zip(numbers.tolist(), places, times, strict=True):
                 if place and (n in self.postures or len(self.postures) < MOST_TLS_SERIES):
                     self.postures[n] = Posture(at, batch.records[place - 1])
 
@@ -238,6 +252,10 @@ def gather(
             progress(found.size)
     found._close(record)
     return found
+
+
+def _grown(column: Ints, least: int) -> Ints:
+    return np.concatenate([column, np.zeros(max(64, least), np.int64)])
 
 
 def _text(texts: Mapping[str, bytes], name: str, record: Callable[[bytes], bytes | None]) -> bytes:

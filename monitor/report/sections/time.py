@@ -37,7 +37,7 @@ def _kind(report: Report, keys: frozenset[str], lang: Language) -> Iterator[Bloc
         yield Table(
             heads=heads(names, lang),
             rows=[_figure(report, one, lang) for one in figures[:MOST_ROWS]],
-            widths=(20, 18, 11, 11, 10, 12, 8, 10),
+            widths=(18, 16, 10, 10, 10, 18, 9, 9),
             numeric=frozenset({2, 3, 4, 6, 7}),
         )
         yield from more(len(figures), "figures.csv", lang)
