@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "report": (
         "reporting",
-        "Write the report of a period (PDF, HTML, JSON, CSV) and its audit bundle.",
+        "Write the report of a period (PDF, HTML, JSON, OSCAL, CSV) and its audit bundle.",
     ),
     "policy": ("policing", "The policies."),
     "verify": (

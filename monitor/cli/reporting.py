@@ -41,8 +41,8 @@ def report(
     ] = "",
     formats: Annotated[
         str,
-        typer.Option("--format", metavar="LIST", help="Some of pdf,html,json,csv,bundle."),
-    ] = "pdf,html,json,csv,bundle",
+        typer.Option("--format", metavar="LIST", help="Some of pdf,html,json,oscal,csv,bundle."),
+    ] = "pdf,html,json,oscal,csv,bundle",
     draft: Annotated[
         bool, typer.Option("--draft", help="Append nothing to the log: no issued report.")
     ] = False,
@@ -50,7 +50,7 @@ def report(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Write the report of a period (PDF, HTML, JSON, CSV) and its audit bundle.
+    """Write the report of a period (PDF, HTML, JSON, OSCAL, CSV) and its audit bundle.
 
     Computed from the entries up to the newest signed checkpoint. Without --lang the documents are
     written in both languages. The SHA-256 of every file is appended to the log.

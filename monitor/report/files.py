@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from monitor.report.document import document_of
 from monitor.report.html import to_html
 from monitor.report.model import Report
+from monitor.report.oscal import OSCAL_JSON, to_oscal
 from monitor.report.pdf import to_pdf
 from monitor.report.rows import to_csv
 from monitor.report.shown import REPORT_JSON, to_bytes
 from monitor.text import Language
 
-FORMATS = ("pdf", "html", "json", "csv", "bundle")
+FORMATS = ("pdf", "html", "json", "oscal", "csv", "bundle")
 """What `--format` may name; the bundle is written by `monitor.report.bundle`."""
 
 
@@ -26,6 +27,8 @@ def rendered(
         yield REPORT_JSON, to_bytes(report)
     if "csv" in formats:
         yield from to_csv(report).items()
+    if "oscal" in formats:
+        yield OSCAL_JSON, to_oscal(report)
     if {"html", "pdf"}.isdisjoint(formats):
         return
     for lang in languages:
