@@ -91,7 +91,8 @@ def outcome_of(
     drills: Iterable[bool | None] = (),
 ) -> AspectOutcome:
     """What an aspect came to, by the rules that count to it, the outcomes of the objectives that
-    they measure (`monitor.figures.Outcome` words), and whether each drill kept its allowance.
+    they measure (met, missed; any other word: nobody can say), and whether each drill kept
+    its allowance.
     """
     rules, words, kept = list(sums), list(objectives), list(drills)
     broken = any(one.incidents > one.waived and not one.by_objective for one in rules)
@@ -100,7 +101,7 @@ def outcome_of(
     if not any(one.decided for one in rules) and not kept:
         return AspectOutcome.NOT_MEASURABLE
     unsure = any(not one.decided for one in rules) or None in kept
-    if unsure or not {"undecided", "unmeasured"}.isdisjoint(words):
+    if unsure or not set(words) <= {"met"}:
         return AspectOutcome.UNDECIDED
     if any(one.incidents for one in rules if not one.by_objective):
         return AspectOutcome.WAIVED

@@ -5,9 +5,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from monitor.accounting import TEXT_NAME, Accounting
-from monitor.figures import Asked, Figure, figures, standings
+from monitor.figures import COMPUTED, Asked, Figure, figures, standings
 from monitor.history import Histories
 from monitor.ledger.entry import ConfigurationInForce, SeriesDefined
 from monitor.ledger.signer import encode_base64
@@ -15,13 +16,16 @@ from monitor.report.drilled import drill_line
 from monitor.report.gather import Gathered, Incident
 from monitor.report.hours import delay_tracks
 from monitor.report.model import (
+    NOT_COMPUTED,
     AspectLine,
     ConfigurationLine,
     Coverage,
+    DebtLine,
+    ObjectiveLine,
     Report,
 )
 from monitor.report.postures import Read, certificates
-from monitor.report.sites import site_lines
+from monitor.report.sites import DEBT, debt_lines, site_lines
 from monitor.rulebook import RULES_TEXT, Rulebook, Waiver
 from policies.aspects import ASPECTS, Aspect, RuleSum, outcome_of
 from policies.availability import Piece, availability, pieces
@@ -40,6 +44,9 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
     incidents = tuple(found.incidents())
     waivers = _waivers(rulebook)
     sums = _sums(found.sums(), incidents, waivers, accounting, asked)
+    sites = tuple(site_lines(accounting, histories, asked.window))
+    debts = tuple(debt_lines(accounting, sites))
+    outcomes = _outcomes(accounting, done, debts)
     drills = tuple(drill_line(entry, act) for entry, act in found.drills)
     kept = [one.kept for one in drills]
     newest = found.configurations[-1][1]
@@ -54,13 +61,14 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
         rules=rulebook.rules,
         rules_sha256=newest.texts[RULES_TEXT].hex(),
         configurations=tuple(_configurations(found.configurations, asked)),
-        aspects=tuple(_aspect(one, sums, rulebook, accounting, done, kept) for one in ASPECTS),
+        aspects=tuple(_aspect(one, sums, rulebook, accounting, outcomes, kept) for one in ASPECTS),
         figures=done,
         standings=dict(_standings(accounting, histories, asked)),
         coverage=tuple(_coverage(accounting, histories, asked)),
         delays=tuple(delay_tracks(found, asked.window)),
         incidents=incidents,
-        sites=tuple(site_lines(accounting, histories, asked.window)),
+        sites=sites,
+        debts=debts,
         drills=drills,
         certificates=tuple(certificates(found, record)),
         waivers=waivers,
@@ -96,9 +104,11 @@ def _standings(
 
 def _coverage(accounting: Accounting, histories: Histories, asked: Asked) -> Iterator[Coverage]:
     for key, terms in accounting.targets.items():
-        if terms.kind in ("canary", "agent", "site"):
+        if terms.kind in ("canary", "agent"):
             continue
         series = deciding(histories, key)
+        if terms.kind == "site" and not series:
+            continue  # nothing says what "available" means of it
         found = tuple(pieces(histories.of(key, terms.site, series), asked.window))
         yield Coverage(target=key, sums=availability(found), pieces=found, watched=bool(series))
 
@@ -122,7 +132,13 @@ def _sums(
             key = one.row.policy, one.row.rule, one.row.target
             stood.setdefault(key, []).append(one)
     until = {(one.policy, one.rule, one.target): one.until for one in waivers}
-    owed = {(rule, t) for o in accounting.objectives for rule in o.measured_by for t in o.targets}
+    owed = {
+        (rule, target)
+        for one in accounting.objectives
+        if one.indicator in (*COMPUTED, DEBT)
+        for rule in one.measured_by
+        for target in one.targets
+    }
     found = {(one.policy, one.rule, one.target): one for one in sums}
     for key in stood:
         found.setdefault(key, _unseen(key))
@@ -151,7 +167,25 @@ def _accepted(until: str | None, incident: Incident, asked: Asked) -> bool:
         return False
     row, end_us = incident.row, asked.window[1]
     last_us = end_us if row.ended_since_us is None else min(row.ended_since_us, end_us)
-    return day_of(last_us, asked.period.zone).isoformat() <= until
+    return day_of(last_us - 1, ZoneInfo("UTC")).isoformat() <= until
+
+
+def _outcomes(
+    accounting: Accounting, done: Sequence[Figure], debts: Sequence[DebtLine]
+) -> list[ObjectiveLine]:
+    """Every objective on every target, computed or not."""
+    found = {(one.policy, one.objective, one.target): one.outcome.value for one in done}
+    found |= {(one.policy, one.objective, one.site): one.outcome.value for one in debts}
+    return [
+        ObjectiveLine(
+            policy=one.policy,
+            objective=one.id,
+            target=target,
+            outcome=found.get((one.policy, one.id, target), NOT_COMPUTED),
+        )
+        for one in accounting.objectives
+        for target in one.targets
+    ]
 
 
 def _aspect(
@@ -159,7 +193,7 @@ def _aspect(
     sums: Sequence[RuleSum],
     rulebook: Rulebook,
     accounting: Accounting,
-    done: Sequence[Figure],
+    outcomes: Sequence[ObjectiveLine],
     kept: Sequence[bool | None],
 ) -> AspectLine:
     rules = rulebook.rules
@@ -169,14 +203,14 @@ def _aspect(
         (one.policy, one.id) for one in accounting.objectives if named & set(one.measured_by)
     }
     counted = tuple(one for one in sums if f"{one.policy}/{one.rule}" in own)
-    objectives = tuple(one for one in done if (one.policy, one.objective) in measured)
+    objectives = tuple(one for one in outcomes if (one.policy, one.objective) in measured)
     drilled = kept if aspect.drills else ()
-    words = [one.outcome.value for one in objectives]
+    words = [one.outcome for one in objectives]
     return AspectLine(
         aspect=aspect,
         outcome=outcome_of(aspect, counted, words, drilled),
         sums=counted,
-        figures=objectives,
+        objectives=objectives,
         drills=len(drilled),
     )
 

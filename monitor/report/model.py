@@ -6,10 +6,11 @@ are UTC µs, lengths µs; what is undefined is None and never 0.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from monitor.accounting import Accounting
 from monitor.declared import DeclarationRow
-from monitor.figures import Asked, Figure
+from monitor.figures import Asked, Figure, Outcome
 from monitor.report.gather import Incident
 from monitor.rulebook import RuleTerms, Waiver
 from policies.aspects import Aspect, AspectOutcome, RuleSum
@@ -20,6 +21,37 @@ VERSION = 1
 """Of the report's own form; in its JSON."""
 
 
+NOT_COMPUTED = "not-computed"
+"""Outcome of an objective whose indicator this version does not compute (loss, delay)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveLine:
+    """What one objective came to on one target, of whatever indicator."""
+
+    policy: str
+    objective: str
+    target: str
+    outcome: str
+    """A word of `monitor.figures.Outcome`, or NOT_COMPUTED."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtLine:
+    """An objective of redundancy debt on one site: the share of its time with a link down.
+
+    Undecided time was no debt in `least` and was debt in `most`.
+    """
+
+    policy: str
+    objective: str
+    site: str
+    goal: Fraction
+    least: Fraction
+    most: Fraction
+    outcome: Outcome
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AspectLine:
     """One aspect, what it came to, and by what."""
@@ -27,8 +59,8 @@ class AspectLine:
     aspect: Aspect
     outcome: AspectOutcome
     sums: tuple[RuleSum, ...]
-    figures: tuple[Figure, ...]
-    """Objectives measured by a rule that counts to it."""
+    objectives: tuple[ObjectiveLine, ...]
+    """Those measured by a rule that counts to it."""
     drills: int
 
 
@@ -168,6 +200,7 @@ class Report:
     delays: tuple[DelayTrack, ...]
     incidents: tuple[Incident, ...]
     sites: tuple[SiteLine, ...]
+    debts: tuple[DebtLine, ...]
     drills: tuple[DrillLine, ...]
     certificates: tuple[CertificateLine, ...]
     waivers: tuple[Waiver, ...]

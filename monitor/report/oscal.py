@@ -102,7 +102,8 @@ def _observation(report: Report, place: int, line: AspectLine) -> dict[str, Any]
         "title": line.aspect.title["en"],
         "description": (
             f"Verdict: {line.outcome}. Class: {line.aspect.evidence}. "
-            f"{decided} observations decided, {len(line.figures)} objectives, {line.drills} drills."
+            f"{decided} observations decided, {len(line.objectives)} objectives, "
+            f"{line.drills} drills."
         ),
         "props": [
             _property("aspect", line.aspect.id),

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from typing import Any
 
 from monitor.declared import DeclarationRow
-from monitor.figures_shown import figures_shown, rfc3339
+from monitor.figures_shown import RATIO_DIGITS, figures_shown, rfc3339
 from monitor.model import Severity
 from monitor.report.gather import Incident
 from monitor.report.model import (
@@ -22,6 +22,7 @@ from monitor.report.model import (
     Report,
     SiteLine,
 )
+from monitor.spoken import rounded
 
 REPORT_JSON = "report.json"
 """Its name among the files of a report."""
@@ -61,6 +62,17 @@ def shown(report: Report) -> dict[str, Any]:
         "delays": [_delays(one) for one in report.delays],
         "incidents": [_incident(one, zone) for one in report.incidents],
         "redundancy": [_site(one) for one in report.sites],
+        "redundancy_objectives": [
+            {
+                "objective": f"{one.policy}/{one.objective}",
+                "site": one.site,
+                "goal": float(one.goal),
+                "least": float(rounded(one.least, RATIO_DIGITS)),
+                "most": float(rounded(one.most, RATIO_DIGITS)),
+                "outcome": one.outcome.value,
+            }
+            for one in report.debts
+        ],
         "drills": [_drill(one, zone) for one in report.drills],
         "certificates": [_certificate(one, zone) for one in report.certificates],
         "waivers": [
@@ -89,8 +101,12 @@ def _aspect(line: AspectLine) -> dict[str, Any]:
         "controls": list(line.aspect.controls),
         "drills": line.drills,
         "objectives": [
-            {"objective": f"{one.policy}/{one.objective}", "target": one.target}
-            for one in line.figures
+            {
+                "objective": f"{one.policy}/{one.objective}",
+                "target": one.target,
+                "outcome": one.outcome,
+            }
+            for one in line.objectives
         ],
         "rules": [
             {

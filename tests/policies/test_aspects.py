@@ -22,7 +22,7 @@ sums = st.builds(
     waived=st.integers(0, 1),
     by_objective=st.booleans(),
 )
-words = st.lists(st.sampled_from(["met", "missed", "undecided", "unmeasured"]), max_size=3)
+words = st.lists(st.sampled_from(["met", "missed", "undecided", "not-computed"]), max_size=3)
 drills = st.lists(st.sampled_from([True, False, None]), max_size=2)
 
 

@@ -234,9 +234,9 @@ def ping(number: int, step: int, *, up: bool = True, delay_us: int = 20_000) -> 
     )
 
 
-def month() -> Scene:
+def month(**more: Any) -> Scene:
     """The month of this module's first sentence."""
-    scene = Scene()
+    scene = Scene(**more)
     scene.begin()
     scene.series(0, "balai-fo", "icmp", "availability/link-answers", "loss/loss-5")
     scene.series(1, "balai-lte", "icmp", "availability/link-answers", "loss/loss-5")

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -186,6 +187,47 @@ def test_a_rule_that_could_not_judge_leaves_its_aspect_undecided() -> None:
     rows = [Row(0, 0, 1, 2, None, None, (1,)), Row(1, 0, 1, 2 + 6, None, None, (1,))]
     made.observe(rows, check="tls")
     assert aspect(made.report(), "encryption").outcome is AspectOutcome.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("ratio", "outcome"),
+    [("0.01", Outcome.MISSED), ("0.011", Outcome.UNDECIDED), ("0.02", Outcome.MET)],
+)
+def test_redundancy_debt_is_judged_between_its_bounds(ratio: str, outcome: Outcome) -> None:
+    """8 h of 744 are 1.08 %, and 1.33 % if the unseen time was debt as well."""
+    owed = scene.objective(
+        id="debt",
+        indicator="redundancy-debt",
+        measured_by=("vrrp-open",),
+        targets=("balai",),
+        ratio=Decimal(ratio),
+        restitution=None,
+    )
+    report = month(objectives=(owed,)).report()
+    (line,) = report.debts
+    assert line.outcome is outcome
+    assert (line.least, line.most - line.least) == (Fraction(8, 744), Fraction(115, 60 * 744))
+
+
+def test_an_objective_that_is_not_computed_leaves_its_aspect_open() -> None:
+    """A loss objective was neither met nor missed, whatever the rule beside it says."""
+    loss = scene.objective(
+        id="loss",
+        indicator="loss",
+        measured_by=("loss-5",),
+        ratio=Decimal("0.05"),
+        restitution=None,
+    )
+    made = Scene(objectives=(loss,), rules=(scene.RULES[2],))
+    made.begin()
+    made.series(0, "balai-fo", "icmp", "loss/loss-5")
+    made.observe([ping(0, 1)])
+    assert aspect(made.report(), "network-reliability").outcome is AspectOutcome.UNDECIDED
+    made.objectives = ()
+    calm = Scene(objectives=(), rules=(scene.RULES[2],))
+    calm.begin()
+    calm.entries += made.entries[3:]
+    assert aspect(calm.report(), "network-reliability").outcome is AspectOutcome.MET
 
 
 row_strategy = st.tuples(

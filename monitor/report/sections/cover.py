@@ -58,13 +58,13 @@ def _by(line: AspectLine, lang: Language) -> str:
                 count=number(sum(one.decided for one in line.sums), lang),
             )
         )
-    missed = sum(one.outcome.value == "missed" for one in line.figures)
-    if line.figures:
+    missed = sum(one.outcome == "missed" for one in line.objectives)
+    if line.objectives:
         parts.append(
             told(
                 "by-objectives",
                 lang,
-                count=number(len(line.figures), lang),
+                count=number(len(line.objectives), lang),
                 missed=number(missed, lang),
             )
         )

@@ -8,7 +8,7 @@ from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.gather import Incident
 from monitor.report.model import CertificateLine, DrillLine, Report
 from monitor.report.sections.common import MOST_ROWS, heads, more, told, truth, when
-from monitor.spoken import day, length, number, rupiah
+from monitor.spoken import day, length, number, percent, rupiah
 from monitor.text import Language
 
 
@@ -74,6 +74,7 @@ def redundancy(report: Report, lang: Language) -> Iterator[Block]:
             numeric=frozenset({2, 3, 4, 5}),
         )
         yield from more(len(report.sites), "report.json", lang)
+        yield from _debts(report, lang)
     else:
         yield Paragraph(text=told("redundancy-none", lang))
     yield Heading(text=told("section-drills", lang), level=2)
@@ -88,6 +89,25 @@ def redundancy(report: Report, lang: Language) -> Iterator[Block]:
         widths=(8, 14, 16, 14, 16, 10, 10, 12),
         numeric=frozenset({0, 4, 5}),
     )
+
+
+def _debts(report: Report, lang: Language) -> Iterator[Block]:
+    """Which share of its time a site may be in debt, and was."""
+    if not report.debts:
+        return
+    titles = {(one.policy, one.id): one.title for one in report.accounting.objectives}
+    rows = []
+    for one in report.debts[:MOST_ROWS]:
+        title = titles.get((one.policy, one.objective), {}).get(lang) or one.objective
+        shares = [percent(share, lang, one.goal) for share in (one.least, one.most, one.goal)]
+        rows.append([report.name(one.site), title, *shares, told(f"outcome-{one.outcome}", lang)])
+    yield Table(
+        heads=heads(("site", "objective", "debt-least", "debt-most", "goal-most", "outcome"), lang),
+        rows=rows,
+        widths=(18, 26, 13, 13, 12, 18),
+        numeric=frozenset({2, 3, 4}),
+    )
+    yield from more(len(report.debts), "report.json", lang)
 
 
 def _drill(report: Report, one: DrillLine, lang: Language) -> list[str]:

@@ -16,6 +16,7 @@ from monitor.text import Language
 
 _SHORT = 16
 """Digits of a hash in a table; the whole one stands in report.json."""
+UNCOMPUTED = ("loss", "delay")
 MOST_CODED = 1_000
 """Bytes of a checkpoint that one code holds; more cosignatures than fit stand in the text."""
 
@@ -38,6 +39,10 @@ def method(report: Report, lang: Language) -> Iterator[Block]:
             widths=(28, 14, 28, 10, 20),
             numeric=frozenset({1, 3}),
         )
+    absent = [one for one in report.accounting.objectives if one.indicator in UNCOMPUTED]
+    if absent:
+        names = ", ".join(one.title.get(lang) or one.id for one in absent)
+        yield Paragraph(text=told("not-computed", lang, names=names))
     yield Heading(text=told("section-configurations", lang), level=2)
     yield Table(
         heads=heads(("number", "since", "program", "terms", "rulebook"), lang),

@@ -12,7 +12,7 @@ from monitor.spoken import length, number, percent
 from monitor.text import Language
 from policies.availability import Unseen
 
-KINDS = ("link", "hotspot", "service")
+KINDS = ("site", "link", "hotspot", "service")
 MOST_BARS = 40
 """Bars of one picture: a page holds no more."""
 MOST_PLOTS = 60
@@ -25,7 +25,8 @@ def availability(report: Report, lang: Language) -> Iterator[Block]:
     yield Paragraph(text=told("availability-intro", lang))
     for kind in KINDS:
         keys = [key for key, terms in report.accounting.targets.items() if terms.kind == kind]
-        if keys:
+        seen = {one.target for one in report.coverage}
+        if seen & set(keys):
             yield Heading(text=told(f"kind-{kind}", lang), level=2)
             yield from _kind(report, frozenset(keys), lang)
 
