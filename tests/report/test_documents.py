@@ -160,6 +160,10 @@ def test_no_outage_is_too_short_to_be_seen(moments: list[int], chance: object) -
         Piece(started_us=a, ended_us=b, standing=chance.choice(list(Standing)))  # type: ignore[attr-defined]
         for a, b in pairwise(moments)
     ]
+    last = moments[-1]
+    shortest = Piece(started_us=last, ended_us=last + 1, standing=Standing.UNAVAILABLE)
+    if chance.random() < 0.5:  # type: ignore[attr-defined]
+        pieces.append(shortest)
     svg = timeline([("x", pieces)], PERIOD, "en", "t")
     bars = re.findall(r'<rect x="[\d.]+" y="([\d.]+)" width="([\d.]+)"[^>]*fill="#a01818"', svg)
     drawn = [float(width) for top, width in bars if float(top) < 30]
