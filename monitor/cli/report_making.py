@@ -55,6 +55,8 @@ class Wish:
     languages: Sequence[Language]
     folder: Path
     lang: Language
+    sign: Callable[[bytes], bytes] | None = None
+    """Signs a PDF."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,9 @@ def _make(wish: Wish, growing: Path) -> Made:
         found = _gathered(source, head, asked, lambda done: progress(done, head.size))
         report = report_of(found, asked, head.root, source.record)
         files = dict(rendered(report, note, wish.formats, wish.languages))
+        if wish.sign is not None:
+            signed = {n: wish.sign(content) for n, content in files.items() if n.endswith(".pdf")}
+            files |= signed
         if "bundle" in wish.formats:
             whole = {**readmes(report, verifier), **_beside(found, source, verifier)}
             whole |= {f"report/{name}": content for name, content in files.items()}

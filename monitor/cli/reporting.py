@@ -17,6 +17,8 @@ from monitor.cli.common import (
 from monitor.text import LANGUAGES, preferred_language, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.cli.report_making import Made
     from monitor.config.configuration import Configuration
     from policies.period import Period
@@ -46,6 +48,24 @@ def report(
     draft: Annotated[
         bool, typer.Option("--draft", help="Append nothing to the log: no issued report.")
     ] = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option(
+            "--sign",
+            metavar="FILE",
+            help="Sign the PDF with the key of this PKCS#12 file (PAdES).",
+            show_default=False,
+        ),
+    ] = None,
+    passphrase: Annotated[
+        Path | None,
+        typer.Option(
+            "--passphrase",
+            metavar="FILE",
+            help="File with the passphrase of the PKCS#12 file.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -67,6 +87,7 @@ def report(
         languages=(language,) if lang else LANGUAGES,
         folder=out,
         lang=language,
+        sign=_signing(sign, passphrase, formats),
     )
     made = make(wish)
     entry = None if draft else _issued(configuration, wish.period, made)
@@ -94,6 +115,18 @@ def report(
     )
     if entry is not None:
         typer.echo(say("report.issued", language, entry=entry))
+
+
+def _signing(
+    key: Path | None, passphrase: Path | None, formats: str
+) -> "Callable[[bytes], bytes] | None":
+    if key is None:
+        return None
+    if "pdf" not in _formats(formats):
+        raise CommandError("report.signing-pdf", BAD_INPUT)
+    from monitor.report.signing import pdf_signer
+
+    return pdf_signer(key, passphrase)
 
 
 def _formats(text: str) -> frozenset[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from monitor.ledger.entry import OperatorAct
 from monitor.report.bundle import BUNDLE
@@ -19,6 +20,7 @@ from tests.cli.running_command import Inside
 from tests.cli.test_figuring import september
 from tests.daemon.place import Place
 from tests.lab.parts import missing, require
+from tests.report.test_signing import key_file
 from tests.store.building import KEY, append, batch, ledger_at, observation
 
 WORDS = ("--period", "2026-09")
@@ -80,6 +82,21 @@ def test_a_draft_appends_nothing_and_two_of_them_are_the_same(
     assert first["entry"] is None
     assert first["files"] == second["files"]
     assert len(place.raw_entries()) == before
+
+
+def test_a_signed_report_is_in_its_bundle(place: Place, inside: Inside, tmp_path: Path) -> None:
+    """The same bytes as beside it; signing without a PDF is refused."""
+    september(place)
+    seal = key_file(tmp_path, ec.generate_private_key(ec.SECP256R1()))
+    words = ("--sign", str(seal), "--lang", "id", "--format", "pdf,bundle")
+    told = reported(inside, place, tmp_path / "out", *words)
+    assert set(told["files"]) == {"report.json", "report.id.pdf", BUNDLE}
+    pdf = (tmp_path / "out" / "report.id.pdf").read_bytes()
+    assert b"ETSI.CAdES.detached" in pdf
+    assert zipfile.ZipFile(tmp_path / "out" / BUNDLE).read("report/report.id.pdf") == pdf
+    wrong = ("report", *WORDS, "--out", tmp_path / "two", "--format", "json", "--sign", seal)
+    done = inside(*wrong, "-c", place.configuration)
+    assert (done.code, "--format" in done.err) == (2, True)
 
 
 Edit = Callable[[dict[str, bytes]], None]
