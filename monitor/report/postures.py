@@ -39,12 +39,20 @@ def _line(target: str, family: int, at_us: int, values: Mapping[str, Any]) -> Ce
         family=family,
         seen_us=at_us,
         outcome=_text(values.get("outcome")) or "",
-        protocol=_text(values.get("protocol")),
+        protocol=_protocols(values),
         trusted=_truth(values.get("trusted")),
         hostname_matches=_truth(values.get("hostname_matches")),
         not_after_us=not_after * 1_000_000 if type(not_after) is int else None,
         key=None if kind is None else f"{kind} {bits}" if type(bits) is int else kind,
     )
+
+
+def _protocols(values: Mapping[str, Any]) -> str | None:
+    """Every version that the server was found to offer, else the one that was agreed on."""
+    offered = values.get("protocols")
+    if isinstance(offered, tuple) and offered and all(isinstance(one, str) for one in offered):
+        return _text(", ".join(offered))
+    return _text(values.get("protocol"))
 
 
 def _text(value: Any) -> str | None:

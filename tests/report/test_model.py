@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from monitor.accounting import AccountingError
 from monitor.figures import Outcome
 from monitor.ledger.batch import Row
 from monitor.ledger.entry import ConfigurationInForce, EntryError, LogOpened
+from monitor.ledger.wire import encode
 from monitor.model import FaultKind
 from monitor.report.gather import gather
 from monitor.report.model import AspectLine, DrillLine, Report
@@ -110,6 +112,26 @@ def test_a_certificate_is_told_as_it_was_last_seen(october: Report) -> None:
     (one,) = october.certificates
     assert (one.target, one.protocol, one.trusted, one.key) == ("situs", "TLSv1.3", True, "EC 256")
     assert one.not_after_us == END_US + 40 * 86_400_000_000
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"protocol": "TLSv1.3"}, "TLSv1.3"),
+        ({"protocol": "TLSv1.3", "protocols": ("TLSv1.2", "TLSv1.3")}, "TLSv1.2, TLSv1.3"),
+        ({"protocol": "TLSv1.3", "protocols": None}, "TLSv1.3"),
+        ({"protocol": 7, "protocols": (1,), "key_bits": True, "not_after_s": "x"}, None),
+    ],
+)
+def test_a_posture_is_told_as_far_as_it_has_its_types(values: Any, told: str | None) -> None:
+    """Versions that were surveyed come first; of a hostile record only what fits is told."""
+    made = Scene(objectives=())
+    made.begin()
+    made.series(0, "situs", "tls", "", "tls/tls-trusted")
+    seen = made.keep(encode({"check": "tls", "outcome": "ok", **values}))
+    made.observe([Row(0, 0, 1, 2, None, seen, (1,))], check="tls")
+    (line,) = made.report().certificates
+    assert (line.protocol, line.key) == (told, None)
 
 
 def test_the_same_entries_give_the_same_bytes(october: Report) -> None:
