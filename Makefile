@@ -17,7 +17,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types imports bench deb parts lab clean environment
+.PHONY: help demo test lint types imports fuzz bench deb parts lab clean environment
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,9 @@ types: $(SYNCED) ## mypy --strict over the four packages
 
 imports: $(SYNCED) ## who may import whom (.importlinter)
 	$(RUN)/lint-imports --no-cache --no-logo
+
+fuzz: $(SYNCED) ## damaged bytes for every parser of a stranger's, ten minutes (FUZZ=seconds)
+	SASANDO_FUZZ_SECONDS=$(or $(FUZZ),600) $(RUN)/python -m pytest -s tests/fuzz $(PYTEST)
 
 bench: $(SYNCED) ## measures against fping and Prometheus (root; minutes)
 	tests/lab/install.sh tests/lab/packages.txt $(wildcard tests/benchmarks/packages.txt)

@@ -114,10 +114,16 @@ class Attempt:
             self.address = answer
             self.phase = "connect"
             self.located(now_ns)
-            self.connection = Connection(self.desk.poller, self, context, name)
-            why = self.connection.open(answer, port)
-            if why is not None:
-                self.failed(why, self.desk.net.boottime_ns())
+            if self.done is None:
+                return  # the check knows enough without a connection
+            self.reach(port, context, name)
+
+    def reach(self, port: int, context: ssl.SSLContext | None, name: str) -> None:
+        """The address is admitted: connect to it. A check of several connections has its own."""
+        self.connection = Connection(self.desk.poller, self, context, name)
+        why = self.connection.open(self.address, port)
+        if why is not None:
+            self.failed(why, self.desk.net.boottime_ns())
 
     def failed(self, why: Failure | Fault, now_ns: int) -> None:
         """See `connection.Owner`."""
@@ -134,17 +140,23 @@ class Attempt:
             self.desk.counts["timeouts"] += 1
             self.failed(Failure(outcome="timeout", reason=self.phase), now_ns)
 
+    def postpone(self, at_ns: int) -> None:
+        """Let the attempt end at this moment (boot time) instead."""
+        self.desk.deadlines.lift(self, self.deadline_ns)
+        self.deadline_ns = at_ns
+        self.desk.deadlines.set(self, at_ns)
+
     def abandon(self) -> None:
         """Forget it: nothing is told any more."""
         self.done = None
-        self._release()
+        self.release()
 
     def end(self, result: Evidence | Fault, now_ns: int | None = None) -> None:
         """Tell the result, once; later calls do nothing."""
         done, self.done = self.done, None
         if done is None:
             return
-        self._release()
+        self.release()
         elapsed = (now_ns or self.desk.net.boottime_ns()) - self.since
         fault = result if isinstance(result, Fault) else None
         if fault is not None:
@@ -157,7 +169,8 @@ class Attempt:
         )
         done(self.probe.slot, outcome)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let go of whatever the attempt holds."""
         self.desk.deadlines.lift(self, self.deadline_ns)
         connection, self.connection = self.connection, None
         if connection is not None:

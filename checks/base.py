@@ -51,6 +51,11 @@ def required(doc: str) -> Any:
     return field(metadata={"doc": doc})
 
 
+def derived(default: Any) -> Any:
+    """A settings field that the configuration fills in by itself: no user can write it."""
+    return field(default=default, metadata={"derived": True})
+
+
 def measure(unit: str) -> Any:
     """An evidence field stored as an integer column: `int | None` or a tuple of them."""
     return field(metadata={"stored": "measure", "unit": unit})
@@ -172,6 +177,15 @@ class CheckKind:
     reached: str = ""
     """A boolean fact: true says that something came over the way to the target. Such an
     observation needs no other one to show that the way was clear. Empty: none says so."""
+    needing: Callable[[Settings, frozenset[str]], Settings] | None = None
+    """The settings again, for a prober that measures only what it must: the facts that the rules
+    of this series speak of, and "fact[key]" for each key of a map that is written out; "fact[]"
+    where a rule speaks of the whole map. None: the check measures everything anyway."""
+    full: Callable[[Settings], Settings] | None = None
+    """The settings again, for finding out everything (`sasando check --full`)."""
+    filtered: bool = False
+    """Its evidence has `blocked_by`: what of the national filter answered in the target's place,
+    None where it was not the filter. The target's time bears the label `blocked` meanwhile."""
     derived: bool = False
     """It sends no packet, but says what observations of other targets come to. Its own `available`
     decides the state and opens no incident: the targets that it is derived from tell people."""
@@ -214,6 +228,22 @@ class Leg:
     """Routers on the way to it, nearest first, the link itself excluded; None: not known."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aliases:
+    """What stood between a name and its addresses when it was looked up last."""
+
+    names: tuple[str, ...]
+    """Targets of its CNAME records in their order, in lower case without the final dot."""
+    gone: bool
+    """The name at the end of the chain does not exist (NXDOMAIN)."""
+
+
+def no_aliases(name: str, family: Family) -> Aliases | None:
+    """Nobody knows: undefined, not "none"."""
+    del name, family
+    return None
+
+
 def no_legs(site: str) -> Sequence[Leg]:
     """Nobody looks at links here."""
     del site
@@ -237,4 +267,7 @@ class Net:
     """The way to the packet process; None: there is none to ask."""
     legs: Callable[[str], Sequence[Leg]] = no_legs
     """The links of a site and their states now; empty where it has none."""
+    aliases: Callable[[str, Family], Aliases | None] = no_aliases
+    """The aliases of a name (as it goes on the wire) that was just looked up in this family;
+    None: not known."""
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -5,6 +5,7 @@ a connection; its owner is told each step with the moment at which it was seen, 
 deadline. The address given is the address connected to: nothing is resolved here.
 """
 
+import contextlib
 import errno
 import socket
 import ssl
@@ -104,6 +105,13 @@ class Connection:
         self._unsent = payload
         self._step = Connection._sending
 
+    def farewell(self, payload: bytes) -> None:
+        """Send what still fits at once, and close."""
+        if payload and self._sock is not None:
+            with contextlib.suppress(OSError):
+                self._sock.send(payload)
+        self.close()
+
     def close(self) -> None:
         """Forget the connection; the owner hears nothing more."""
         sock, self._sock = self._sock, None
@@ -192,6 +200,9 @@ class Connection:
             self._owner.received(chunk, now_ns)
             if not chunk:
                 self.close()
+                return
+            if self._step is not Connection._receiving:  # the owner has more to say
+                self._step(self, now_ns)
                 return
             if len(chunk) < _CHUNK and not isinstance(self._sock, ssl.SSLSocket):
                 return

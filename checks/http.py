@@ -35,4 +35,5 @@ KIND = CheckKind(
     available="evidence.as_expected",
     from_url=from_url,
     families=families,
+    filtered=True,
 )

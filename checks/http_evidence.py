@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from checks.base import Duration, Evidence, FactValue, Settings, measure, option, posture
 from checks.http_request import place, status_ranges
+from checks.national_filter import FILTER_HOSTS, filter_of
 
 _MAX_BODY_BOUND = 64 * 1_024 * 1_024
 
@@ -28,10 +29,15 @@ class HttpSettings(Settings):
         5, "Redirects followed at most; 0: a redirect is the reply, and is not followed."
     )
     verify: bool = option(True, "An https page needs a trusted certificate with the right name.")
+    filter_hosts: tuple[str, ...] = option(
+        FILTER_HOSTS,
+        "Landing hosts, addresses and networks of the national filter; empty: not looked for.",
+    )
 
     def __post_init__(self) -> None:
         place(self.url)
         status_ranges(self.expect_status)
+        filter_of(self.filter_hosts)
         if not 0 <= self.max_body <= _MAX_BODY_BOUND:
             raise ValueError(f"max_body is not between 0 and {_MAX_BODY_BOUND}")
         if not 0 <= self.max_redirects <= 20:
@@ -49,8 +55,9 @@ class HttpEvidence(Evidence):
     """How the page was got, or why not.
 
     `outcome`: ok (a whole reply was read), dns (the name has no address), refused, timeout,
-    unreachable, tls, reset, too-large, too-many-redirects, malformed. `reason` says more: the
-    phase of a timeout, OpenSSL's words, what was malformed. Phases are summed over all hops.
+    unreachable, tls, reset, too-large, too-many-redirects, malformed, blocked (the
+    national filter answered in its place). `reason` says more: the phase of a timeout, OpenSSL's
+    words, what was malformed. Phases are summed over all hops.
     """
 
     FACTS: ClassVar[Mapping[str, str]] = {
@@ -61,6 +68,8 @@ class HttpEvidence(Evidence):
         "body_matches": "bool",
         "size": "int",
         "encoding": "string",
+        "blocked": "bool",
+        "blocked_by": "string",
         "location": "string",
         "redirects": "list<string>",
         "final_url": "string",
@@ -88,6 +97,8 @@ class HttpEvidence(Evidence):
     redirects: tuple[str, ...] = posture()
     final_url: str = posture()
     server_address: str | None = posture()
+    blocked: bool | None = posture()
+    blocked_by: str | None = posture()
 
     def facts(self) -> dict[str, FactValue]:
         """Every defined fact; a phase that was not finished has no time."""

@@ -1,5 +1,7 @@
 """One HTTP probe: a request, its reply, and the redirects it leads through."""
 
+from collections.abc import Sequence
+
 from checks.address import literal_family
 from checks.attempt import Attempt
 from checks.base import Evidence
@@ -7,7 +9,8 @@ from checks.failure import Failure
 from checks.http_evidence import HttpEvidence, HttpSettings
 from checks.http_reply import Reply, ReplyReader
 from checks.http_request import Place, place, redirected
-from monitor.model import Fault, FaultKind
+from checks.national_filter import NO_FILTER, filter_of
+from monitor.model import Family, Fault, FaultKind
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOCATION_BOUND = 255
@@ -20,7 +23,7 @@ class HttpAttempt(Attempt):
     hop out of scope makes the whole probe a fault, because what it led to was not looked at.
     """
 
-    __slots__ = ("at", "hops", "mark", "reader", "settings", "spent", "status")
+    __slots__ = ("at", "filter", "hops", "mark", "reader", "settings", "spent", "status")
 
     def begin_exchange(self) -> None:
         """Go to the URL of the settings."""
@@ -33,23 +36,31 @@ class HttpAttempt(Attempt):
         self.settings = settings
         self.hops: list[str] = []
         self.spent: dict[str, int] = {}
-        self._visit(place(settings.url))
+        where = place(settings.url)
+        known = filter_of(settings.filter_hosts)
+        # Who looks at the landing page itself wants to see it.
+        self.filter = NO_FILTER if known.of_host(where.host) else known
+        self._visit(where)
 
     def _visit(self, where: Place) -> None:
         settings = self.settings
         self.at = where
         self.status: int | None = None
-        self.reader = ReplyReader(
-            head_only=settings.method == "HEAD",
-            max_body=settings.max_body,
-            text=settings.body.encode(),
-        )
+        self.reader = self.new_reader()
         context = self.desk.context(settings.verify) if where.tls else None
         if isinstance(context, Fault):
             self.end(context)
             return
         self.mark = self.desk.net.boottime_ns()
         self.go(where.host, where.port, context, where.host.rstrip(".") if where.tls else "")
+
+    def new_reader(self) -> ReplyReader:
+        """The reader of the next reply."""
+        return ReplyReader(
+            head_only=self.settings.method == "HEAD",
+            max_body=self.settings.max_body,
+            text=self.settings.body.encode(),
+        )
 
     def _spend(self, phase: str, now_ns: int) -> None:
         self.spent[phase] = self.spent.get(phase, 0) + max(0, now_ns - self.mark)
@@ -59,8 +70,29 @@ class HttpAttempt(Attempt):
         """The name is resolved; a literal address has no time for that."""
         if literal_family(self.at.host):
             self.mark = now_ns
-        else:
-            self._spend("dns", now_ns)
+            return
+        self._spend("dns", now_ns)
+        by = self._landing([self.address])
+        if by:
+            self.end(self.evidence("blocked", by, now_ns), now_ns)
+
+    def _landing(self, addresses: Sequence[str]) -> str:
+        """What of the filter the name was answered with; empty: nothing."""
+        known = self.desk.net.aliases(self.at.host, self.probe.assignment.family)
+        if known is not None and known.names and (by := self.filter.of_names(known.names)):
+            return by
+        return next((by for one in addresses if (by := self.filter.of_address(one))), "")
+
+    def _out_of_scope(self) -> str:
+        """As `_landing`, of a name whose address may not be probed; its answer was just cached."""
+        found: list[str] = []
+        if self.filter.networks:
+            self.desk.net.resolver.lookup(
+                self.at.host,
+                self.probe.assignment.family or Family.IPV4,
+                lambda answer: found.extend(() if isinstance(answer, Fault) else answer),
+            )
+        return self._landing(found)
 
     def connected(self, now_ns: int) -> None:
         """Plain HTTP is asked at once, HTTPS after its handshake."""
@@ -96,11 +128,14 @@ class HttpAttempt(Attempt):
     def _replied(self, reply: Reply, now_ns: int) -> None:
         self.status = reply.status
         leads_on = reply.end == "complete" and reply.status in _REDIRECTS and reply.location
-        if leads_on and self.settings.max_redirects:
+        by = self.filter.of_reply(self.at, reply, leads_on=bool(leads_on))
+        if by:
+            self.end(self.evidence("blocked", by, now_ns, reply), now_ns)
+        elif leads_on and self.settings.max_redirects:
             self._follow(reply, now_ns)
-            return
-        outcome = "ok" if reply.end == "complete" else reply.end
-        self.end(self.evidence(outcome, reply.reason, now_ns, reply), now_ns)
+        else:
+            outcome = "ok" if reply.end == "complete" else reply.end
+            self.end(self.evidence(outcome, reply.reason, now_ns, reply), now_ns)
 
     def _follow(self, reply: Reply, now_ns: int) -> None:
         if len(self.hops) >= self.settings.max_redirects:
@@ -125,6 +160,8 @@ class HttpAttempt(Attempt):
         """A redirect to a name that lacks this family breaks the page in this family."""
         if fault.kind is FaultKind.ABSENT and self.hops:
             return self.evidence("dns", fault.message, self.desk.net.boottime_ns())
+        if fault.kind is FaultKind.SCOPE and (by := self._out_of_scope()):
+            return self.evidence("blocked", by, self.desk.net.boottime_ns())
         return fault
 
     def concluded(self, failure: Failure, now_ns: int) -> Evidence:
@@ -145,7 +182,9 @@ class HttpAttempt(Attempt):
             outcome=outcome,
             reason=reason or None,
             status=reply.status,
-            as_expected=self._as_expected(whole, reply, matches),
+            blocked=self._blocked(outcome, reply),
+            blocked_by=reason if outcome == "blocked" else None,
+            as_expected=None if outcome == "blocked" else self._as_expected(whole, reply, matches),
             body_matches=matches,
             encoding=reply.encoding[:_LOCATION_BOUND] or None,
             location=reply.location.partition("?")[0][:_LOCATION_BOUND] or None,
@@ -163,6 +202,13 @@ class HttpAttempt(Attempt):
         if not self.settings.body or reply.encoding not in ("", "identity"):
             return None
         return reply.contains
+
+    def _blocked(self, outcome: str, reply: Reply) -> bool | None:
+        """Undefined where no page was looked into: a filter may also cut the connection."""
+        if outcome == "blocked":
+            return True
+        looked = outcome == "ok" and self.settings.method == "GET" and not reply.encoding
+        return False if looked and self.settings.filter_hosts else None
 
     def _as_expected(self, whole: bool, reply: Reply, matches: bool | None) -> bool | None:
         if not whole or reply.status is None or not self.settings.expects(reply.status):

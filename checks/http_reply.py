@@ -1,13 +1,13 @@
 """An HTTP/1.1 reply read from bytes that cannot be trusted. Pure; sources: RFC 9110, RFC 9112.
 
-Every reply comes to one end, however its bytes are split. Nothing of the body is kept: it is
-counted, and searched for one text. Bounds: the head (with all interim replies and trailers),
-the number of its lines, the chunk lines, and the body.
+Every reply comes to one end, however its bytes are split. Nothing of the body is kept unless the
+caller wishes (`Keeping`): it is counted, and searched for one text. Bounds: the head (with all
+interim replies and trailers), the number of its lines, the chunk lines, and the body.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from checks.http_body import BodyWatch
@@ -26,6 +26,7 @@ _KEPT_FIELDS = re.compile(
     rb"^(content-length|transfer-encoding|content-encoding|location):([^\r\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_EVERY_FIELD = re.compile(rb"^([^:\r\n]+):([^\r\n]*)", re.MULTILINE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
 _KEPT = frozenset({b"content-length", b"transfer-encoding", b"content-encoding", b"location"})
 
@@ -45,6 +46,23 @@ class Reply:
     """Bytes of the body without its framing, counted up to the bound."""
     contains: bool
     """The text looked for was seen; meaningless when none was looked for."""
+    start: bytes = b""
+    """The first bytes of the body, `http_body.LOOKED_AT` at most; never evidence."""
+
+
+@dataclass(slots=True)
+class Keeping:
+    """What a reader keeps on demand; the reader's own bounds hold.
+
+    A body above its bound is kept up to it, whether or not its length was told beforehand.
+    """
+
+    fields: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Every field of the final head in order: name as sent, value without surrounding spaces."""
+    body: bytearray = field(default_factory=bytearray)
+    """The body without its framing."""
+    head_read: bool = False
+    """The final head was read to its end."""
 
 
 Step = Callable[["ReplyReader"], bool]
@@ -58,8 +76,16 @@ class ReplyReader:
     reply on the connection.
     """
 
-    def __init__(self, *, head_only: bool, max_body: int, text: bytes = b"") -> None:
+    def __init__(
+        self,
+        *,
+        head_only: bool,
+        max_body: int,
+        text: bytes = b"",
+        keeping: Keeping | None = None,
+    ) -> None:
         self._head_only = head_only
+        self._keeping = keeping
         self._watch = BodyWatch(max_body, text)
         self._step: Step = ReplyReader._read_start
         self._buffer = b""
@@ -85,6 +111,7 @@ class ReplyReader:
             encoding=self._text_of(b"content-encoding").lower(),
             size=self._watch.size,
             contains=self._watch.contains,
+            start=self._watch.start,
         )
 
     def feed(self, chunk: bytes) -> bool:
@@ -170,6 +197,9 @@ class ReplyReader:
         self._lines_left -= count
         for name, value in _KEPT_FIELDS.findall(lines):
             self._fields.setdefault(name.lower(), []).append(value.strip(b" \t"))
+        if self._keeping is not None:
+            every = _EVERY_FIELD.findall(lines)
+            self._keeping.fields += ((name, value.strip(b" \t")) for name, value in every)
 
     def _read_field(self) -> bool:
         line = self._line()
@@ -185,6 +215,8 @@ class ReplyReader:
         self._last = match[1].lower()
         if self._last in _KEPT:
             self._fields.setdefault(self._last, []).append(match[2].strip(b" \t"))
+        if self._keeping is not None:
+            self._keeping.fields.append((match[1], match[2].strip(b" \t")))
         return True
 
     def _folded(self, line: bytes) -> bool:
@@ -194,6 +226,9 @@ class ReplyReader:
         if self._last in _KEPT:
             values = self._fields[self._last]
             values[-1] = (values[-1] + b" " + line.strip(b" \t")).strip(b" \t")
+        if self._keeping is not None:
+            name, value = self._keeping.fields[-1]
+            self._keeping.fields[-1] = name, (value + b" " + line.strip(b" \t")).strip(b" \t")
         return True
 
     def _head_read(self) -> bool:
@@ -204,9 +239,13 @@ class ReplyReader:
             return self._finish("malformed", "protocol switched without being asked")
         if self.status < 200:
             self._fields.clear()
+            if self._keeping is not None:
+                self._keeping.fields.clear()
             self.status = None
             self._step = ReplyReader._read_start
             return True
+        if self._keeping is not None:
+            self._keeping.head_read = True
         if self._head_only or self.status in (204, 304):
             return self._finish("complete")
         if b"transfer-encoding" in self._fields:
@@ -232,14 +271,16 @@ class ReplyReader:
         if lengths or not text.isdigit() or len(text) > _DIGITS_BOUND:
             return self._finish("malformed", "bad content-length")
         self._expected = int(text)
-        if self._expected > self._watch.bound:
+        if self._expected > self._watch.bound and self._keeping is None:
             return self._finish("too-large", "content-length above the bound")
         self._step = ReplyReader._read_sized
         return True
 
     def _read_sized(self) -> bool:
         self._take_expected()
-        return self._finish("complete") if not self._expected else False
+        if self._expected or self.end:
+            return False
+        return self._finish("complete")
 
     def _read_until_close(self) -> bool:
         self._body(self._taken(len(self._buffer) - self._at))
@@ -300,6 +341,8 @@ class ReplyReader:
         return taken
 
     def _body(self, taken: bytes) -> None:
+        if self._keeping is not None:
+            self._keeping.body += taken[: self._watch.bound - self._watch.size]
         if not self._watch.take(taken):
             self._finish("too-large", "body above the bound")
 

@@ -25,17 +25,27 @@ class Place:
     _authority: str
     _path: str
 
-    def request(self, method: str, first_bytes: int = 0) -> bytes:
+    def request(
+        self, method: str, first_bytes: int = 0, *, agent: str = "sasando", referer: str = ""
+    ) -> bytes:
         """The whole request; one a connection, no coding asked for.
 
         `first_bytes`: ask for so many bytes of the content (RFC 9110, 14.2); 0: all of it.
+        `agent` and `referer`: as whose visit it shall look; ASCII without control characters.
         """
+        if referer:
+            agent = f"{agent}\r\nReferer: {referer}"
         part = f"Range: bytes=0-{first_bytes - 1}\r\n" if first_bytes else ""
         return (
             f"{method} {self._path} HTTP/1.1\r\nHost: {self._authority}\r\n"
-            "User-Agent: sasando\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+            f"User-Agent: {agent}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
             f"{part}Connection: close\r\n\r\n"
         ).encode("ascii")
+
+    @property
+    def path(self) -> str:
+        """The path without its query."""
+        return self._path.partition("?")[0]
 
     @property
     def shown(self) -> str:

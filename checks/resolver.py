@@ -16,7 +16,7 @@ import dns.rcode
 import dns.rdatatype
 
 from checks.address import ascii_host, literal_family
-from checks.base import Scope
+from checks.base import Aliases, Scope
 from checks.connection import internal
 from checks.datagram import Endpoint, endpoint
 from checks.dns_query import AnswerError, ask, question
@@ -36,6 +36,7 @@ _ROUNDS_S = (0.8, 1.6)
 
 Found = Callable[[Sequence[str] | Fault], None]
 Answer = tuple[str, ...] | Fault
+_NO_ALIASES = Aliases(names=(), gone=False)
 _TYPES = {Family.IPV4: dns.rdatatype.A, Family.IPV6: dns.rdatatype.AAAA}
 
 
@@ -64,6 +65,8 @@ class LoopResolver:
         self._pool = Pool()
         self._cache: dict[tuple[str, Family], tuple[int, Answer]] = {}
         self._asking: dict[tuple[str, Family], list[Found]] = {}
+        self._aliases: dict[tuple[str, Family], Aliases] = {}
+        """Of cached answers, those with a CNAME record."""
         self._counts: Counter[str] = Counter()
 
     def lookup(self, name: str, family: Family, found: Found) -> None:
@@ -86,6 +89,14 @@ class LoopResolver:
                     key, Fault(kind=FaultKind.OVERLOAD, message="too many names wait"), _FAULT_S
                 )
 
+    def aliases(self, name: str, family: Family) -> Aliases | None:
+        """See `checks.base.Net.aliases`; None of what no server was asked, or none answered."""
+        key = (name.rstrip("."), family or Family.IPV4)
+        cached = self._cache.get(key)
+        if cached is None or isinstance(cached[1], Fault):
+            return None
+        return self._aliases.get(key, _NO_ALIASES)
+
     def counters(self) -> Mapping[str, int]:
         """Lookups answered from the cache, queries sent, and those that failed."""
         return dict(self._counts)
@@ -107,8 +118,11 @@ class LoopResolver:
 
     async def _run(self, key: tuple[str, Family]) -> None:
         answer: Answer
+        self._aliases.pop(key, None)
         try:
-            answer, ttl_s = await self._resolved(*key)
+            answer, ttl_s, aliases = await self._resolved(*key)
+            if aliases.names:
+                self._aliases[key] = aliases
         except Exception as error:  # noqa: BLE001 - a probe's boundary: whoever waits must be told
             answer, ttl_s = internal(error), _FAULT_S
         self._tell(key, answer, ttl_s)
@@ -118,11 +132,12 @@ class LoopResolver:
         if len(self._cache) >= CACHED_NAMES:
             for oldest in list(islice(self._cache, CACHED_NAMES // 10)):
                 del self._cache[oldest]
+                self._aliases.pop(oldest, None)
         self._cache[key] = (self._boottime_ns() + ttl_s * 1_000_000_000, answer)
         for found in self._asking.pop(key, ()):
             found(answer)
 
-    async def _resolved(self, name: str, family: Family) -> tuple[Answer, int]:
+    async def _resolved(self, name: str, family: Family) -> tuple[Answer, int, Aliases]:
         why = "no resolvers are configured: set resolvers in agent.yaml"
         for limit_s in _ROUNDS_S:
             for server in self.servers:
@@ -135,11 +150,12 @@ class LoopResolver:
                     return answer
                 self._counts["failed"] += 1
                 why = f"resolver {server}: {answer}"
-        return Fault(kind=FaultKind.RESOLVER, message=f"{name}: {why}"), _FAULT_S
+        fault = Fault(kind=FaultKind.RESOLVER, message=f"{name}: {why}")
+        return fault, _FAULT_S, _NO_ALIASES
 
     async def _asked(
         self, server: Endpoint, name: str, family: Family, limit_s: float
-    ) -> tuple[Answer, int] | str:
+    ) -> tuple[Answer, int, Aliases] | str:
         """One server's answer, or why it is none."""
         self._counts["sent"] += 1
         try:
@@ -152,8 +168,8 @@ class LoopResolver:
             return str(error) or type(error).__name__
 
 
-def _addresses(answer: dns.message.Message) -> tuple[Answer, int] | str:
-    """Addresses and seconds to keep them; the chain of CNAMEs is bounded by dnspython (16)."""
+def _addresses(answer: dns.message.Message) -> tuple[Answer, int, Aliases] | str:
+    """Addresses, seconds to keep them, aliases; dnspython bounds the chain of CNAMEs (16)."""
     code = answer.rcode()
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return dns.rcode.to_text(code)
@@ -161,7 +177,9 @@ def _addresses(answer: dns.message.Message) -> tuple[Answer, int] | str:
         return "not an answer to a query"
     chain = answer.resolve_chaining()
     shortest, longest = _TTL_S
+    targets = tuple(str(record[0].target).lower().rstrip(".") for record in chain.cnames)
+    aliases = Aliases(names=targets, gone=code == dns.rcode.NXDOMAIN)
     if chain.answer is None:
-        return (), max(shortest, min(chain.minimum_ttl, _NEGATIVE_S))
+        return (), max(shortest, min(chain.minimum_ttl, _NEGATIVE_S)), aliases
     addresses = tuple(str(item.address) for item in islice(chain.answer, _ADDRESSES))
-    return addresses, max(shortest, min(chain.minimum_ttl, longest))
+    return addresses, max(shortest, min(chain.minimum_ttl, longest)), aliases

@@ -19,7 +19,9 @@ from checks import (
     vrrp,
 )
 from checks.base import CheckKind
+from checks.page import check as page
 from checks.tls import check as tls
+from checks.web import check as web
 
 KINDS: Mapping[str, CheckKind] = MappingProxyType(
     {
@@ -30,6 +32,8 @@ KINDS: Mapping[str, CheckKind] = MappingProxyType(
             dns.KIND,
             http.KIND,
             tls.KIND,
+            web.KIND,
+            page.KIND,
             clock.KIND,
             host.KIND,
             path.KIND,

@@ -117,6 +117,7 @@ class ThroughputAttempt(HttpAttempt):
                 max_body=settings.bytes,
                 max_redirects=0,
                 verify=settings.verify,
+                filter_hosts=(),
             )
         )
 

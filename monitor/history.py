@@ -8,6 +8,7 @@ accounted for by the old series and then by the new one.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitor.blocked import BLOCKED
 from monitor.declared import MAINTENANCE, DeclarationRow
 from monitor.derive import Fold, IntervalRow, LabelRow
 from monitor.labels import BLIND, UNREACHABLE
@@ -17,8 +18,7 @@ from policies.availability import Excluded, History
 from policies.debt import Span
 from policies.period import Moments
 
-BLOCKED = "blocked"
-_FOREVER_US = 1 << 60
+_STATES = tuple(State)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def track_of(
     state, since_us, _ = fold.current(number)
     covered_us = fold.until_us(number)
     spans = [
-        Span(started_us=row.started_us, ended_us=row.ended_us, state=State(row.state))
+        Span(started_us=row.started_us, ended_us=row.ended_us, state=_STATES[row.state])
         for row in rows
         if not covered_us or row.ended_us <= since_us  # the fold may be older than what was read
     ]

@@ -141,10 +141,65 @@ def pieces(
     `owed`: the service hours, None for always. `unreachable_counts`: time in which every way to
     the target was down is unavailable, not unobserved.
     """
+    if _plain(history, owed, window):
+        return _of_one(history.series[0], window)
+    return _swept(history, window, [window] if owed is None else owed, unreachable_counts)
+
+
+def _plain(history: History, owed: Sequence[Moments] | None, window: Moments) -> bool:
+    """Whether one series, in order, says everything: the usual month of a usual target."""
+    if len(history.series) != 1 or (owed is not None and list(owed) != [window]):
+        return False
+    if history.maintenance or history.exclusions or history.unreachable:
+        return False
+    if history.blind or history.blocked:
+        return False
+    spans = history.series[0]
+    return all(one.ended_us <= other.started_us for one, other in pairwise(spans))
+
+
+_PLAINLY = {
+    State.AVAILABLE: (Standing.AVAILABLE, ""),
+    State.UNAVAILABLE: (Standing.UNAVAILABLE, ""),
+    State.UNOBSERVED: (Standing.UNOBSERVED, Unseen.UNSEEN),
+}
+
+
+def _of_one(spans: Spans, window: Moments) -> Iterator[Piece]:
+    """The same as `_swept`, for a series alone: nothing has to be sorted."""
+    at, end = window
+    since, held = at, _PLAINLY[State.UNOBSERVED]
+    for span in spans:
+        started = max(at, span.started_us)
+        ended = min(end, span.ended_us)
+        if started >= ended:
+            continue
+        for until, standing in (
+            (started, _PLAINLY[State.UNOBSERVED]),
+            (ended, _PLAINLY[span.state]),
+        ):
+            if until > at:
+                if standing is not held:
+                    if at > since:
+                        yield Piece(started_us=since, ended_us=at, standing=held[0], cause=held[1])
+                    since, held = at, standing
+                at = until
+    unseen = _PLAINLY[State.UNOBSERVED]
+    if at < end and held is not unseen:
+        if at > since:
+            yield Piece(started_us=since, ended_us=at, standing=held[0], cause=held[1])
+        since, held = at, unseen
+    if end > since:
+        yield Piece(started_us=since, ended_us=end, standing=held[0], cause=held[1])
+
+
+def _swept(
+    history: History, window: Moments, owed: Sequence[Moments], unreachable_counts: bool
+) -> Iterator[Piece]:
     many = len(history.series)
     tracks: list[Iterable[Stretch[State | str]]] = [
         *([(s.started_us, s.ended_us, s.state) for s in spans] for spans in history.series),
-        _cover([window] if owed is None else owed),
+        _cover(owed),
         _cover(history.maintenance),
         _caused(history.exclusions),
         _cover(history.blind),
@@ -166,25 +221,19 @@ def pieces(
 
 def availability(parts: Iterable[Piece]) -> Availability:
     """The sums of the pieces of a window."""
-    sums: dict[tuple[Standing, str], int] = {}
+    sums: dict[Standing, dict[str, int]] = {standing: {} for standing in Standing}
     for part in parts:
-        key = part.standing, part.cause
-        sums[key] = sums.get(key, 0) + part.length_us
-
-    def by_cause(standing: Standing) -> dict[str, int]:
-        return {cause: us for (one, cause), us in sorted(sums.items()) if one is standing}
-
-    def of(standing: Standing) -> int:
-        return sum(by_cause(standing).values())
-
+        of = sums[part.standing]
+        of[part.cause] = of.get(part.cause, 0) + part.ended_us - part.started_us
+    totals = {standing: sum(of.values()) for standing, of in sums.items()}
     return Availability(
-        window_us=sum(sums.values()),
-        available_us=of(Standing.AVAILABLE),
-        unavailable_us=of(Standing.UNAVAILABLE),
-        unobserved_us=by_cause(Standing.UNOBSERVED),
-        maintenance_us=of(Standing.MAINTENANCE),
-        excluded_us=by_cause(Standing.EXCLUDED),
-        outside_us=of(Standing.OUTSIDE),
+        window_us=sum(totals.values()),
+        available_us=totals[Standing.AVAILABLE],
+        unavailable_us=totals[Standing.UNAVAILABLE],
+        unobserved_us=dict(sorted(sums[Standing.UNOBSERVED].items())),
+        maintenance_us=totals[Standing.MAINTENANCE],
+        excluded_us=dict(sorted(sums[Standing.EXCLUDED].items())),
+        outside_us=totals[Standing.OUTSIDE],
     )
 
 

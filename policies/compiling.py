@@ -25,13 +25,15 @@ Path = tuple[str | int, ...]
 Parsed = TypeVar("Parsed")
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_POLICY_NAME = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
+"""A policy may carry the version of its rule book, such as `mozilla-modern-5.8`."""
 _LONGEST_NAME = 64
 
 
 def compile_policy(source: PolicySource, facts: Facts) -> Policy:
     """The policy, ready to judge; PolicyErrors with every mistake otherwise."""
     found = _Found(policy=source.policy)
-    found.name(("policy",), source.policy)
+    found.policy_name(("policy",), source.policy)
     if source.policy == DEFAULT_POLICY:
         found.add(("policy",), "reserved-policy", name=source.policy)
     if source.version < 1:
@@ -103,6 +105,10 @@ class _Found:
     def name(self, path: Path, name: str) -> None:
         if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             self.add(path, "name", name=name[:_LONGEST_NAME])
+
+    def policy_name(self, path: Path, name: str) -> None:
+        if not _POLICY_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+            self.add(path, "policy-name", name=name[:_LONGEST_NAME])
 
     def expression(self, path: Path, text: str, environment: Environment) -> Expression | None:
         try:

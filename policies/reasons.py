@@ -97,9 +97,12 @@ def _universal(node: Node, env: Environment, values: Values) -> str | None:
     elements = normal(values[name], kind)
     broken = [e for e in elements if part.evaluate({**values, node.variable: e}) is False]
     listed = shown(list(dict.fromkeys(broken)) if kind.inner.inner is None else broken)
-    left, right = body.children if body.kind == "compare" else (body, body)
-    if body.kind == "compare" and left.text == node.variable and not right.chains:
-        return f"{bare(span.text)} {listed} {NEGATED[body.op]} {_bound(right)}"
+    unwanted = body.kind == "not"
+    claim = body.children[0] if unwanted else body
+    left, right = claim.children if claim.kind == "compare" else (claim, claim)
+    if claim.kind == "compare" and left.text == node.variable and not right.chains:
+        op = claim.op if unwanted else NEGATED[claim.op]
+        return f"{bare(span.text)} {listed} {op} {_bound(right)}"
     return f"{bare(span.text)} {listed}: !({bare(body.text)})"
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.ledger.entry import LabelSet
-from monitor.single_leg import SINGLE_LEG, Mark, SingleLegs, cause_of
+from monitor.marked import Mark, Marked
+from monitor.single_leg import SINGLE_LEG, cause_of
 
 S = 1_000_000_000
 WALL_US = 1_700_000_000_000_000
@@ -21,7 +22,7 @@ def at_us(moment_ns: int) -> int:
 class Site:
     """One site, whose labels are committed at once."""
 
-    legs: SingleLegs = field(default_factory=lambda: SingleLegs(sites={"office"}))
+    legs: Marked = field(default_factory=lambda: Marked(SINGLE_LEG, targets={"office"}))
     standing: dict[tuple[str, str], LabelSet] = field(default_factory=dict)
     told: list[tuple[str, int, int | None]] = field(default_factory=list)
     """(cause, since, until) in seconds of the boot clock."""
@@ -29,7 +30,7 @@ class Site:
     def look(self, at_s: int, single: bool | None, since_s: int, cause: str = "fo") -> None:
         """A look that holds for 15 s."""
         mark = Mark(
-            single=bool(single), cause=cause, since_ns=since_s * S, until_ns=(at_s + 15) * S
+            stands=bool(single), cause=cause, since_ns=since_s * S, until_ns=(at_s + 15) * S
         )
         if single is not None:
             self.legs.note("office", mark)
@@ -107,7 +108,7 @@ def test_a_site_that_is_gone_loses_its_label() -> None:
     """Nobody looks any more: it ends now."""
     site = Site()
     site.look(10, True, since_s=8)
-    site.legs.sites = ()
+    site.legs.targets = ()
     site.commit(12)
     assert site.told[1:] == [("fo", 8, 12)]
 
@@ -116,7 +117,7 @@ def test_a_label_never_ends_before_it_began() -> None:
     """After the wall clock was set back an hour the end is not before the beginning."""
     site = Site()
     site.look(10, True, since_s=8)
-    mark = Mark(single=False, cause="", since_ns=20 * S, until_ns=0)
+    mark = Mark(stands=False, cause="", since_ns=20 * S, until_ns=0)
     site.legs.note("office", mark)
     (label,) = site.legs.labels(site.standing, 20 * S, lambda ns: at_us(ns) - 3_600_000_000)
     assert label.until_us == label.since_us

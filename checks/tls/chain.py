@@ -1,276 +1,207 @@
-"""What certificates say, and whether they are to be believed. Pure but for reading the roots.
+"""The certificates that a server sent, as facts of evidence. Pure.
 
-Hostile certificates raise in many ways; here each reading is guarded and bounded, and what
-cannot be read is left out or named, never guessed.
+What one certificate says is read in `certificate`, trust is judged in `path`, order and
+weakness in `problems`, revocation in `ocsp`, allowed lifetime in `lifetimes`; here they become
+facts, and an unchanged chain is not worked out twice.
 """
 
-import contextlib
 import hashlib
-import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import chain as joined
+from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.verification import (
-    Criticality,
-    ExtensionPolicy,
-    Policy,
-    PolicyBuilder,
-    Store,
-    VerificationError,
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from checks.tls.certificate import (
+    UNREADABLE,
+    embedded_scts,
+    key_of,
+    may_be_issued,
+    must_staple,
+    points_to,
+    read,
 )
+from checks.tls.lifetimes import limit_days
+from checks.tls.memory import Memory
+from checks.tls.names import names_of
+from checks.tls.ocsp import Stapled, stapled
+from checks.tls.path import CHAIN_BOUND, untrusted
+from checks.tls.problems import problems_of
+from checks.tls.roots import Roots
+from checks.tls.wording import described
 
-CHAIN_BOUND = 10
-_NAMES_BOUND = 100
-_TEXT_BOUND = 255
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
-
-Address = IPv4Address | IPv6Address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """The names a certificate is for (subjectAltName alone; RFC 9525 ignores the subject)."""
-
-    dns: tuple[str, ...]
-    addresses: tuple[Address, ...]
-
-    def shown(self) -> tuple[str, ...]:
-        """As text, bounded."""
-        every = (*self.dns, *map(str, self.addresses))
-        return tuple(name[:_TEXT_BOUND] for name in every[:_NAMES_BOUND])
-
-    def match(self, name: str) -> bool:
-        """Whether a name or a literal address is covered (RFC 9525, 6.3; RFC 2818 for addresses).
-
-        A `*` stands for one whole leftmost label.
-        """
-        try:
-            return ip_address(name) in self.addresses
-        except ValueError:
-            pass
-        wanted = name.lower().rstrip(".").split(".")
-        return any(_covers(pattern.lower().rstrip(".").split("."), wanted) for pattern in self.dns)
+_Span = tuple[float, float]
+_KNOWN: Memory[tuple[Any, ...], tuple[_Span, dict[str, Any]]] = Memory(512)
+"""Facts by what they were worked out from, with the time in which they hold."""
 
 
-def _covers(pattern: Sequence[str], wanted: Sequence[str]) -> bool:
-    if pattern[0] == "*" and len(pattern) > 2:
-        return len(pattern) == len(wanted) and pattern[1:] == wanted[1:] and bool(wanted[0])
-    return list(pattern) == list(wanted)
+def certificate_facts(
+    chain: tuple[bytes, ...],
+    *,
+    name: str,
+    roots: Roots | None,
+    own_roots: Roots | None,
+    now: datetime,
+    ocsp: bytes | None,
+    scts_by_handshake: int | None,
+    staple_asked: bool = True,
+) -> dict[str, Any]:
+    """Every fact that the certificates give, by the names of the evidence's fields.
 
-
-def read(encoded: bytes) -> x509.Certificate | None:
-    """The certificate of DER bytes, if it is one."""
-    with warnings.catch_warnings(), contextlib.suppress(*_UNREADABLE):
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        return x509.load_der_x509_certificate(encoded)
-    return None
-
-
-def names_of(certificate: x509.Certificate) -> Names:
-    """Its names; none when the extension is absent or broken."""
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        dns = extension.value.get_values_for_type(x509.DNSName)
-        literals = extension.value.get_values_for_type(x509.IPAddress)
-    except (*_UNREADABLE, x509.ExtensionNotFound, x509.DuplicateExtension):
-        return Names(dns=(), addresses=())
-    addresses = tuple(item for item in literals if isinstance(item, IPv4Address | IPv6Address))
-    return Names(dns=tuple(dns), addresses=addresses)
-
-
-def key_of(certificate: x509.Certificate) -> tuple[str, int | None]:
-    """Kind of the public key and its bits."""
-    try:
-        key = certificate.public_key()
-    except _UNREADABLE:
-        return "unknown", None
-    match key:
-        case rsa.RSAPublicKey():
-            return "rsa", key.key_size
-        case dsa.DSAPublicKey():
-            return "dsa", key.key_size
-        case ec.EllipticCurvePublicKey():
-            return "ec", key.curve.key_size
-        case ed25519.Ed25519PublicKey():
-            return "ed25519", 256
-        case ed448.Ed448PublicKey():
-            return "ed448", 456
-    return type(key).__name__.lower(), None
-
-
-def described(encoded: bytes) -> dict[str, str]:
-    """One certificate of the chain in words; of an unreadable one only its fingerprint."""
-    fingerprint = {"sha256": hashlib.sha256(encoded).hexdigest()}
-    certificate = read(encoded)
-    if certificate is None:
-        return {**fingerprint, "error": "not a certificate"}
-    kind, bits = key_of(certificate)
-    return {
-        **fingerprint,
-        "subject": _name(certificate, "subject"),
-        "issuer": _name(certificate, "issuer"),
-        "serial": _serial(certificate),
-        "key_type": kind,
-        "key_bits": "" if bits is None else str(bits),
-        "signature": _signature(certificate),
-    }
-
-
-def _name(certificate: x509.Certificate, which: str) -> str:
-    try:
-        return str(getattr(certificate, which).rfc4514_string())[:_TEXT_BOUND]
-    except _UNREADABLE:
-        return ""
-
-
-def _serial(certificate: x509.Certificate) -> str:
-    with warnings.catch_warnings(), contextlib.suppress(*_UNREADABLE):
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        return f"{certificate.serial_number:x}"[:64]
-    return ""
-
-
-def _signature(certificate: x509.Certificate) -> str:
-    """Such as "ecdsa-with-SHA256"; a dotted OID when it has no name here."""
-    try:
-        identifier = certificate.signature_algorithm_oid
-    except _UNREADABLE:
-        return ""
-    name = str(identifier._name)
-    return identifier.dotted_string if name == "Unknown OID" else name
-
-
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """The certificates that are believed without further proof."""
-
-    store: Store
-    subjects: frozenset[x509.Name]
-
-
-def _may_sign(_: Policy, __: x509.Certificate, usage: x509.KeyUsage | None) -> None:
-    if usage is not None and not usage.key_cert_sign:
-        raise ValueError("an authority whose key may not sign certificates")
-
-
-# The rules of the public web (CA/Browser Forum) but for three extensions that authorities of
-# one's own, such as one made by `openssl req -x509`, leave out and that browsers do not miss.
-_CA_POLICY = ExtensionPolicy.webpki_defaults_ca().may_be_present(
-    x509.KeyUsage, Criticality.AGNOSTIC, _may_sign
-)
-_LEAF_POLICY = ExtensionPolicy.webpki_defaults_ee().may_be_present(
-    x509.AuthorityKeyIdentifier, Criticality.AGNOSTIC, None
-)
-for _extension in (x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier):
-    _CA_POLICY = _CA_POLICY.may_be_present(_extension, Criticality.AGNOSTIC, None)
-_POLICY = PolicyBuilder().extension_policies(ca_policy=_CA_POLICY, ee_policy=_LEAF_POLICY)
-
-
-def untrusted(chain: Sequence[bytes], roots: Roots, now: datetime) -> str:
-    """Why the chain is not to be believed at `now`; empty: it is.
-
-    The name is judged apart (`Names.match`): here the chain is verified for a name that the
-    certificate itself has. Words: unreadable, not-yet-valid, expired, no-names, self-signed,
-    chain-expired, unknown-authority, or invalid: with the verifier's sentence.
+    `chain`: DER, leaf first, as sent. `name`: what the certificate must be for. `roots` are
+    the system's, `own_roots` the operator's; both None: nothing is said of trust. `ocsp`: the
+    stapled response, None where there was none (absent, where one was to be expected);
+    `staple_asked` False: it was not asked for.
+    `scts_by_handshake`: timestamps in the TLS extension, None where that was not seen. A key
+    is missing where nothing can be said. Empty for an empty chain.
     """
-    certificates = [read(encoded) for encoded in chain]
-    leaf, *others = certificates or [None]
-    if leaf is None:
-        return "unreadable"
-    if now < leaf.not_valid_before_utc:
-        return "not-yet-valid"
-    if now > leaf.not_valid_after_utc:
-        return "expired"
-    subject = _own_subject(names_of(leaf))
-    if subject is None:
-        return "self-signed" if _signed_itself(leaf) else "no-names"
-    between = [item for item in others if item is not None]
-    try:
-        verifier = _POLICY.store(roots.store).time(now).build_server_verifier(subject)
-        verifier.verify(leaf, between)
-    except VerificationError as error:
-        return _why(leaf, between, roots, now) or f"invalid: {error}"[:_TEXT_BOUND]
-    except _UNREADABLE as error:
-        return f"invalid: {error}"[:_TEXT_BOUND]
-    return ""
+    every = hashlib.sha256(b"".join(hashlib.sha256(item).digest() for item in chain)).digest()
+    stapled_hash = None if ocsp is None else hashlib.sha256(ocsp).digest()
+    key = (every, name, roots, own_roots, stapled_hash, scts_by_handshake, staple_asked)
+    known = _KNOWN.get(key)
+    if known is not None and known[0][0] <= now.timestamp() < known[0][1]:
+        return dict(known[1])
+    work = _Work(chain[:CHAIN_BOUND], roots, own_roots, now)
+    facts = work.facts(name, ocsp, scts_by_handshake, staple_asked=staple_asked)
+    _KNOWN.keep(key, (work.span(), facts))
+    return dict(facts)
 
 
-def _own_subject(names: Names) -> x509.DNSName | x509.IPAddress | None:
-    """A name that this certificate covers; of a wildcard one of its names."""
-    for name in names.dns:
+class _Work:
+    """One chain, worked out once; collects when its facts may become others."""
+
+    def __init__(
+        self,
+        chain: Sequence[bytes],
+        roots: Roots | None,
+        own_roots: Roots | None,
+        now: datetime,
+    ) -> None:
+        self.chain = chain
+        self.roots = roots
+        self.own_roots = own_roots
+        self.known = tuple(item for item in (roots, own_roots) if item is not None)
+        self.now = now
+        self.sent = [item for item in map(read, chain) if item is not None]
+        self.leaf = read(chain[0]) if chain else None
+        self.turns = [turn for item in self.sent for turn in _turns(item)]
+
+    def span(self) -> _Span:
+        """The time around `now` in which no certificate begins or ends to be valid."""
+        now = self.now.timestamp()
+        spans = [known.span(self.now) for known in self.known]
+        turns = [turn.timestamp() for turn in self.turns]
+        since = [turn for turn in turns if turn <= now]
+        until = [turn for turn in turns if turn > now]
+        return (
+            max([*since, *(span[0] for span in spans)], default=float("-inf")),
+            min([*until, *(span[1] for span in spans)], default=float("inf")),
+        )
+
+    def facts(
+        self,
+        name: str,
+        ocsp: bytes | None,
+        scts: int | None,
+        *,
+        staple_asked: bool,
+    ) -> dict[str, Any]:
+        """Without a leaf that can be read only the chain and what is wrong with it."""
+        if not self.chain:
+            return {}
+        facts: dict[str, Any] = {
+            "chain": tuple(described(item) for item in self.chain),
+            "chain_problems": problems_of(self.chain, self.known),
+        }
+        if self.leaf is None:
+            return {**facts, **self._trust()}
+        facts |= self._of_leaf(self.leaf, name) | self._trust()
+        return facts | self._revocation(self.leaf, ocsp, scts, staple_asked=staple_asked)
+
+    def _of_leaf(self, leaf: x509.Certificate, name: str) -> dict[str, Any]:
+        names = names_of(leaf)
+        key_type, key_bits = key_of(leaf)
+        facts: dict[str, Any] = {
+            "hostname_matches": names.match(name),
+            "names": names.shown(),
+            "key_type": key_type,
+            "must_staple": must_staple(leaf),
+        }
+        if key_bits is not None:
+            facts["key_bits"] = key_bits
         try:
-            return x509.DNSName(name.replace("*.", "any.", 1) if name[:2] == "*." else name)
-        except ValueError:
-            continue
-    return x509.IPAddress(names.addresses[0]) if names.addresses else None
+            facts["not_before_s"] = int(leaf.not_valid_before_utc.timestamp())
+            facts["not_after_s"] = int(leaf.not_valid_after_utc.timestamp())
+        except UNREADABLE:
+            facts.pop("not_before_s", None)
+        return facts
+
+    def _trust(self) -> dict[str, Any]:
+        """Trusted by whom, or why not; the limit of the public web holds for its roots alone."""
+        whys = {
+            word: untrusted(self.chain, roots, self.now)
+            for word, roots in (("system", self.roots), ("own", self.own_roots))
+            if roots is not None
+        }
+        if not whys:
+            return {}
+        by = next((word for word, why in whys.items() if not why), None)
+        if by is None:
+            # The more telling one: an authority that one of the two knows.
+            reasons = sorted(whys.values(), key=lambda why: why == "unknown-authority")
+            return {"trusted": False, "trust_error": reasons[0]}
+        facts: dict[str, Any] = {"trusted": True, "trust_by": by}
+        if by == "system" and self.leaf is not None:
+            days = limit_days(self.leaf.not_valid_before_utc)
+            if days is not None:
+                facts["lifetime_limit_days"] = days
+        return facts
+
+    def _revocation(
+        self,
+        leaf: x509.Certificate,
+        ocsp: bytes | None,
+        scts: int | None,
+        *,
+        staple_asked: bool,
+    ) -> dict[str, Any]:
+        responder = points_to(leaf, AuthorityInformationAccessOID.OCSP)
+        expected = responder or must_staple(leaf)
+        facts: dict[str, Any] = {"ocsp_expected": expected}
+        judged = Stapled(word="absent" if staple_asked and expected else None)
+        if ocsp is not None:
+            judged = stapled(ocsp, leaf, next(self._issuers(leaf), None), self.now)
+            self.turns.extend(judged.turns)
+        if judged.word is not None:
+            facts["ocsp"] = judged.word
+        if judged.next_update is not None:
+            facts["ocsp_next_update_s"] = int(judged.next_update.timestamp())
+        counts = (embedded_scts(leaf), judged.scts, scts)
+        seen = sum(count for count in counts if count is not None)
+        if seen or None not in counts:
+            facts["sct_count"] = seen
+        return facts
+
+    def _issuers(self, leaf: x509.Certificate) -> Iterator[x509.Certificate]:
+        """Those that signed the leaf: sent with it, or roots."""
+        try:
+            wanted = leaf.issuer
+        except UNREADABLE:
+            return
+        anchors = (known.by_subject.get(wanted, ()) for known in self.known)
+        for item in (*self.sent[1:], *joined.from_iterable(anchors)):
+            if may_be_issued(item, leaf):
+                yield item
 
 
-def _why(
-    leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: Roots, now: datetime
-) -> str:
-    """The plain reason for a chain that was not believed; empty when there is none."""
+def _turns(certificate: x509.Certificate) -> tuple[datetime, ...]:
+    """When it begins to be valid, and the first moment at which it no longer is."""
     try:
-        return _readable_why(leaf, between, roots, now)
-    except _UNREADABLE:  # a name that cannot be read is the name of no authority
-        return "unknown-authority"
-
-
-def _readable_why(
-    leaf: x509.Certificate, between: Sequence[x509.Certificate], roots: Roots, now: datetime
-) -> str:
-    if _signed_itself(leaf):
-        return "self-signed"
-    if any(now > item.not_valid_after_utc for item in between):
-        return "chain-expired"
-    issuers = {item.subject: item.issuer for item in between}
-    wanted = leaf.issuer
-    for _ in range(CHAIN_BOUND):
-        if wanted in roots.subjects:
-            return ""
-        wanted = issuers.get(wanted, wanted)
-    return "unknown-authority"
-
-
-def _signed_itself(certificate: x509.Certificate) -> bool:
-    try:
-        if certificate.subject != certificate.issuer:
-            return False
-        certificate.verify_directly_issued_by(certificate)
-    except (*_UNREADABLE, InvalidSignature):
-        return False
-    return True
-
-
-def roots_of(paths: Iterable[str]) -> Roots | None:
-    """The roots of PEM files, read again when a file changes; None when there are none."""
-    try:
-        return _read_roots(tuple((path, Path(path).stat().st_mtime_ns) for path in paths))
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=4)
-def _read_roots(files: tuple[tuple[str, int], ...]) -> Roots | None:
-    roots = [root for path, _ in files for root in _pem(Path(path).read_bytes())]
-    return Roots(Store(roots), frozenset(root.subject for root in roots)) if roots else None
-
-
-def _pem(text: bytes) -> list[x509.Certificate]:
-    """Each certificate by itself: one that cannot be read must not cost the others."""
-    end = b"-----END CERTIFICATE-----"
-    roots = []
-    for block in text.split(end)[:-1]:
-        start = block.find(b"-----BEGIN CERTIFICATE-----")
-        with warnings.catch_warnings(), contextlib.suppress(*_UNREADABLE):
-            # Some old public roots have a serial number that RFC 5280 forbids.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            roots.append(x509.load_pem_x509_certificate(block[max(0, start) :] + end))
-    return roots
+        return (
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc + timedelta(microseconds=1),
+        )
+    except UNREADABLE:
+        return ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.common import ConfigOption, JsonOption, LangOption, default_directory, print_json
+from monitor.cli.evidence_lines import lines_of
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ async def _unrecorded(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Bare targets on loopback, without configuration: nothing is appended."""
     from checks.scope import loopback_scope
     from monitor.clock import SystemClock, anchor_now
-    from monitor.daemon.answers import bare_items
+    from monitor.daemon.answers import bare_items, in_full
     from monitor.daemon.control import ControlError
     from monitor.daemon.net import Probers, build_net
     from monitor.daemon.ondemand import probe_at, shown
@@ -119,6 +120,7 @@ async def _unrecorded(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     items = [item for name in names for item in bare_items(name, None)]
     if request["kinds"]:
         items = [item for item in items if item.kind.name in request["kinds"]]
+    items = in_full(items, request["full"])
     clock = SystemClock()
     probers = Probers(build_net(clock, loopback_scope()))
     try:
@@ -145,8 +147,8 @@ def _print(observations: Sequence[Mapping[str, Any]], lang: Language) -> None:
         if one["fault"] is not None:
             kind, message = one["fault"]["kind"], one["fault"]["message"]
             typer.echo(f"  {say('cli.check-fault', lang)} {kind}: {message}")
-        for name, value in _flat(one["evidence"] or {}):
-            typer.echo(f"  {name:<22} {value}")
+        for line in lines_of(one["evidence"] or {}):
+            typer.echo(line)
         for verdict in one["verdicts"]:
             word = say(f"cli.verdict-{verdict['verdict']}", lang)
             reasons = "; ".join(verdict["reasons"])
@@ -156,19 +158,3 @@ def _print(observations: Sequence[Mapping[str, Any]], lang: Language) -> None:
                 typer.echo(f"  {'':<18} {say('cli.check-waived', lang, **verdict['waiver'])}")
     if observations and observations[0]["entry"] is not None:
         typer.echo(say("cli.check-entry", lang, entry=observations[0]["entry"]))
-
-
-def _flat(evidence: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    lines = []
-    for name, value in evidence.items():
-        if isinstance(value, Mapping):
-            lines += _flat(value, f"{prefix}{name}.")
-        else:
-            text = _joined(value) if isinstance(value, list) else str(value)
-            lines.append((prefix + name, text if len(text) <= 200 else text[:199] + "…"))
-    return lines
-
-
-def _joined(values: Sequence[object]) -> str:
-    """A list on one line; an empty item keeps its place, as a silent hop does."""
-    return ", ".join(str(value) or "–" for value in values)

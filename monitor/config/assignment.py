@@ -11,7 +11,7 @@ from checks.scope import RangeScope
 from checks.table import KINDS
 from monitor.config.configuration import AGENT
 from monitor.config.inventory import Inventory, Item, parents_of
-from monitor.config.looks import asked_looks, default_looks, hosts, legs_of
+from monitor.config.looks import asked_looks, default_looks, hosts, legs_of, named_settings
 from monitor.config.problem import Place, Problem, problem, shown
 from monitor.config.schema import AgentEntry, Entry, LinkEntry, ProbedEntry, ZoneEntry
 from monitor.config.settings import CheckTables, Table, read_tables, settle
@@ -124,7 +124,16 @@ class Assigning:
                 self._require_site(item, check, tables)
             elif check not in tables.off:
                 urls = looks.get(check) or asked_looks(entry, check, tables.tables[check])
-                self._assign(item.key, check, urls, tables, item.place(), enabled=enabled)
+                settings = {**self.defaults.get(check, {}), **named_settings(entry, check)}
+                self._assign(
+                    item.key,
+                    check,
+                    urls,
+                    tables,
+                    item.place(),
+                    enabled=enabled,
+                    defaults=settings,
+                )
         probed = item.section not in ("sites", "zones")
         if enabled and probed and len(self.assignments) == before:
             self.warnings.append(problem(item.place(), "no-checks", name=shown(item.key)))

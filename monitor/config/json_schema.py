@@ -95,8 +95,11 @@ def _write_durations(found: dict[str, Any]) -> None:
 
 
 def _explain(kind: type[Settings], table: dict[str, Any]) -> None:
-    """The sentence of each setting."""
+    """The sentence of each setting; those that no user writes are left out."""
     for one in fields(kind):
+        if one.metadata.get("derived"):
+            del table["properties"][one.name]
+            continue
         doc = one.metadata.get("doc")
         if doc:
             table["properties"][one.name].setdefault("description", doc)

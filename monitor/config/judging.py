@@ -1,11 +1,13 @@
 """policies/*.yaml and alerts.yaml, compiled; mistakes inside expressions get their place."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path as FilePath
 
 from alerts.routing import RouteSource
+from checks.base import Assignment, Settings
 from checks.table import KINDS
 from monitor.config.configuration import RoutePlan
 from monitor.config.inventory import is_key
@@ -19,9 +21,12 @@ from monitor.secret import Secret, mask
 from policies.compiling import compile_policy
 from policies.errors import ExpressionError, PolicyErrors
 from policies.expression import Environment
-from policies.rule import Policy
+from policies.rule import Policy, Rule
 from policies.selection import applicable
 from policies.source import PolicySource
+
+_MAP = r"""\bevidence\.{name}\b(?:\s*\[\s*(["'])([^"']*)\1\s*\])?"""
+"""A map in an expression, and its key where that is written out."""
 
 
 def facts_of_checks() -> dict[str, Mapping[str, str]]:
@@ -133,6 +138,42 @@ def check_rule_counts(
             counts = {"count": len(rules), "most": MOST_VERDICTS}
             place = places[extra.policy, extra.id]
             problems.append(problem(place, "rules-too-many", **names, **counts))
+
+
+def needed(
+    assignments: Iterable[Assignment],
+    policies: Sequence[Policy],
+    targets: Mapping[str, Target],
+) -> tuple[Assignment, ...]:
+    """The assignments, each told which facts the rules of its series speak of."""
+    return tuple(
+        one
+        if KINDS[one.check].needing is None
+        else replace(
+            one, settings=needs_told(one.check, one.settings, policies, targets[one.target])
+        )
+        for one in assignments
+    )
+
+
+def needs_told(
+    check: str, settings: Settings, policies: Sequence[Policy], target: Target
+) -> Settings:
+    """The settings of one series; see `CheckKind.needing`."""
+    kind = KINDS[check]
+    if kind.needing is None:
+        return settings
+    rules = applicable(policies, target.facts(), check, kind.available, kind.evidence.FACTS)
+    spoken = (name for rule in rules if rule for name in (*rule.mentions, *keys_of(rule)))
+    return kind.needing(settings, frozenset(spoken))
+
+
+def keys_of(rule: Rule) -> Iterator[str]:
+    """Of each map that a rule speaks of: its keys as `outside[rfc9325]`, or `outside[]` for all."""
+    for name in rule.mentions:
+        if rule.environment.types[f"evidence.{name}"].startswith("map<"):
+            for match in re.finditer(_MAP.format(name=re.escape(name)), rule.require.text):
+                yield f"{name}[{match[2] or ''}]"
 
 
 def unmatched(

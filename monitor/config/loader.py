@@ -19,6 +19,7 @@ from monitor.config.judging import (
     check_rule_counts,
     check_rule_names,
     lines_of,
+    needed,
     read_policies,
     unmatched,
 )
@@ -75,6 +76,7 @@ class _Loading:
             raise ConfigurationError(self.problems)
         self.warnings.extend(unmatched(policies, targets, looked))
         items = self.inventory.items.values()
+        listed = tuple(policy for policy, _ in policies)
         return Configuration(
             directory=self.directory,
             agent=agent,
@@ -82,8 +84,8 @@ class _Loading:
             disabled=frozenset(
                 one.key for one in items if isinstance(one.entry, Entry) and not one.entry.enabled
             ),
-            assignments=tuple(assigning.assignments),
-            policies=tuple(policy for policy, _ in policies),
+            assignments=needed(assigning.assignments, listed, targets),
+            policies=listed,
             routes=MappingProxyType(routes),
             fees={
                 one.key: one.entry.fee

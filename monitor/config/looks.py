@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from monitor.config.inventory import AnyEntry, Item
 from monitor.config.schema import CanaryEntry, HotspotEntry, LinkEntry, ServiceEntry
 
+_BY_HOST = ("icmp", "tcp", "tls", "http", "web", "dns", "neighbour")
 _PORTS = {"https": 443, "http": 80, "tls": 443, "dns": 53}
 
 
@@ -33,9 +34,18 @@ def _service_looks(entry: ServiceEntry) -> dict[str, tuple[str, ...]]:
         looks["http" if scheme == "https" else scheme] = (entry.url,)
         if scheme == "https":
             looks["tls"] = (asked_look(entry, "tls", {}),)
+        if scheme in ("http", "https"):
+            looks["web"] = (entry.url,)
     if entry.dns:
         looks["dns"] = (f"dns:///{entry.dns}",)
     return looks
+
+
+def named_settings(entry: AnyEntry, check: str) -> dict[str, str]:
+    """The settings of a check that an entry names in fields of its own."""
+    if isinstance(entry, ServiceEntry) and check == "web" and entry.login:
+        return {"login": entry.login}
+    return {}
 
 
 def asked_looks(entry: AnyEntry, check: str, own: Mapping[str, object]) -> tuple[str, ...]:
@@ -50,8 +60,10 @@ def asked_look(entry: AnyEntry, check: str, own: Mapping[str, object]) -> str:
 
     `own`: the settings that the entry gives the check; a `port` there is part of the URL.
     """
+    if check == "page":
+        return _page_url(entry)
     found = hosts(entry)
-    if not found or check not in ("icmp", "tcp", "tls", "http", "dns", "neighbour"):
+    if not found or check not in _BY_HOST:
         return ""
     host = bracketed(found[0])
     port = own.get("port") or _port(entry, check)
@@ -59,10 +71,22 @@ def asked_look(entry: AnyEntry, check: str, own: Mapping[str, object]) -> str:
         return f"{check}://{host}"
     if check == "http":
         return f"http://{host}/"
+    if check == "web":
+        return f"https://{host}/"
     if check == "dns":
         name = own.get("name")
         return f"dns://{host}/{name}" if name else ""
     return f"{check}://{host}:{port}" if port else f"{check}://{host}"
+
+
+def _page_url(entry: AnyEntry) -> str:
+    """The page that a service or a hotspot's portal is; empty: it is none."""
+    match entry:
+        case ServiceEntry(url=str(url)) if urlsplit(url).scheme in ("http", "https"):
+            return url
+        case HotspotEntry(portal=str(portal)):
+            return portal
+    return ""
 
 
 def _port(entry: AnyEntry, check: str) -> int | None:

@@ -58,18 +58,23 @@ defaults:
   http: {interval: 60s}
   tls: {interval: 1h}
 
-# Bundled policies to judge by. Two more wait for checks that you ask for: `paths` judges path
+# Bundled policies to judge by. Three more wait for checks that you ask for: `paths` judges path
 # (under a link) and egress (under checks: here), `gateway-redundancy` judges vrrp, hsrp and
-# neighbour, which need sasando-packets.service.
-# Kebijakan bawaan yang dipakai menilai. Dua lagi menunggu pemeriksaan yang Anda minta: `paths`
+# neighbour, which need sasando-packets.service, `page-integrity` judges page (under a service).
+# Stricter books for tls wait for your decision: `rfc9325`, `mozilla-intermediate-6.0`,
+# `mozilla-intermediate-5.8`, `mozilla-modern-6.0`, `mozilla-modern-5.8`, `tls-post-quantum`.
+# Kebijakan bawaan yang dipakai menilai. Tiga lagi menunggu pemeriksaan yang Anda minta: `paths`
 # menilai path (pada tautan) dan egress (di bawah checks: di sini), `gateway-redundancy` menilai
-# vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service.
-packs: [availability, delay-and-loss, redundancy, tls-baseline, agent-health]
+# vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service, `page-integrity` menilai
+# page (pada layanan). Pedoman tls yang lebih ketat menunggu keputusan Anda: yang
+# tersebut di atas, `rfc9325` sampai `tls-post-quantum`.
+packs: [availability, delay-and-loss, redundancy, tls-baseline, web-posture, agent-health]
 """
 
 SERVICES = """\
-# Services: an https URL is looked at by http and tls, tcp://host:port by tcp; `dns` is a name
-# that must resolve. / Layanan: URL https diperiksa dengan http dan tls.
+# Services: an https URL is looked at by http, tls and web, tcp://host:port by tcp; `dns` is a name
+# that must resolve, `login` the login page. / Layanan: URL https diperiksa dengan http, tls, dan
+# web; `login` adalah halaman masuk.
 services:
   website:
     name: Situs Pemerintah Kota Kupang

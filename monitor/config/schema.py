@@ -186,7 +186,7 @@ class ServiceEntry(ProbedEntry):
     dns: Host | None = None
     """A name that must resolve."""
     login: str = ""
-    """Path of the login page below the URL."""
+    """Path of the login page below the URL, or a URL: the check web looks at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,11 @@ class CheckTables:
 
 @cache
 def hints(kind: Hashable) -> dict[str, Any]:
-    """The annotated types of a check's settings."""
-    return get_type_hints(kind, include_extras=True)
+    """The annotated types of a check's settings, of those that a user may write."""
+    assert isinstance(kind, type)
+    own = {one.name for one in fields(kind) if not one.metadata.get("derived")}
+    every = get_type_hints(kind, include_extras=True)
+    return {name: annotation for name, annotation in every.items() if name in own}
 
 
 def read_tables(

@@ -58,7 +58,10 @@ class Accumulator:
     def take(self, item: Item, outcome: Outcome, anchor: Anchor, *, counts: bool = True) -> None:
         """Judge one outcome and keep it for the next commit; `counts`: towards an incident too."""
         at_us = anchor.wall_at(outcome.started_ns)
-        outcome, judgement, (measures, posture) = _told(item, outcome, self.blind)
+        # The canaries are what blindness is known by: judged blind as well, they would be unseen,
+        # and what hangs on them would be accused after `HOLD_LIMIT_US`.
+        blind = self.blind and item.target.key not in self.sights.canaries
+        outcome, judgement, (measures, posture) = _told(item, outcome, blind)
         self.latest[item.number] = Seen(at_us, outcome, judgement)
         if outcome.fault is not None and outcome.fault.kind is FaultKind.ABSENT:
             self.absent[item.number] = self.absent.get(item.number, 0) + 1

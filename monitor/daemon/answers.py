@@ -3,15 +3,16 @@
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
+from monitor.config.judging import needs_told
 from monitor.daemon import declaring, issuing, show
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 MOST_INCIDENTS = 10_000
 HOUR_S = 3_600
 DAY_S = 86_400
-_SCHEMES = {"https": "http"}
+_SCHEMES = {"https": ("http", "tls")}
+"""The checks that look at a bare URL of a scheme that is not the name of one."""
 COMMIT_US = 3_000_000
 """What is seen may wait so long for its commit before `now` doubts it."""
 UNNUMBERED = -1
@@ -119,24 +121,46 @@ def bare_items(url: str, configuration: Configuration | None) -> list[Item]:
         parts = urlsplit(url)
     except ValueError as error:  # a bracket that does not close
         raise ControlError("cli.bare-target", url=url, why=str(error)) from error
-    kind = KINDS.get(_SCHEMES.get(parts.scheme, parts.scheme))
+    target = Target(key=url, kind=Kind.SERVICE, name=url)
+    names = _SCHEMES.get(parts.scheme, (parts.scheme,))
+    return [one for name in names for one in _bare(target, name, parts, configuration)]
+
+
+def _bare(
+    target: Target, check: str, parts: SplitResult, configuration: Configuration | None
+) -> list[Item]:
+    """The series of one check on a bare target."""
+    kind = KINDS.get(check)
     if kind is None or kind.from_url is None:
         known = ", ".join(f"{k.name}://" for k in KINDS.values() if k.from_url)
-        raise ControlError("cli.bare-scheme", url=url, known=known)
+        raise ControlError("cli.bare-scheme", url=target.key, known=known)
+    if check == "tls" and parts.scheme == "https":  # the page says nothing to its server's TLS
+        parts = parts._replace(scheme="tls", path="", query="", fragment="")
     try:
         settings = kind.from_url(parts)
     except ValueError as error:
-        raise ControlError("cli.bare-target", url=url, why=str(error)) from error
+        raise ControlError("cli.bare-target", url=target.key, why=str(error)) from error
+    policies = () if configuration is None else configuration.policies
     if configuration is not None:
         settings = configuration.settings(kind.name, settings)
-    target = Target(key=url, kind=Kind.SERVICE, name=url)
-    policies = () if configuration is None else configuration.policies
+        settings = needs_told(kind.name, settings, policies, target)
     found = []
     for family in kind.families(settings):
-        assignment = Assignment(target=url, check=kind.name, family=family, settings=settings)
-        rules = rules_of(policies, target, assignment.check)
+        assignment = Assignment(target=target.key, check=check, family=family, settings=settings)
+        rules = rules_of(policies, target, check)
         found.append(item_of(UNNUMBERED, assignment, target, rules))
     return found
+
+
+def in_full(items: Sequence[Item], full: bool) -> list[Item]:
+    """The series again, told to find out everything where `full` is asked for."""
+    return [one if one.kind.full is None or not full else _full(one) for one in items]
+
+
+def _full(item: Item) -> Item:
+    assert item.kind.full is not None
+    settings = item.kind.full(item.assignment.settings)
+    return replace(item, assignment=replace(item.assignment, settings=settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +172,7 @@ class Asked:
     tags: Mapping[str, str]
     address: str | None
     reason: str
+    full: bool
 
 
 def asked_of(request: Mapping[str, Any]) -> Asked:
@@ -162,6 +187,7 @@ def asked_of(request: Mapping[str, Any]) -> Asked:
         tags={_text(name): _text(value) for name, value in tags.items()},
         address=None if address is None else _text(address),
         reason=_text(request.get("reason", "")),
+        full=request.get("full") is True,
     )
 
 
@@ -187,6 +213,7 @@ async def checked(daemon: "Daemon", request: Mapping[str, Any], author: str) -> 
         asked.kinds,
         asked.tags,
     )
+    items = in_full(items, asked.full)
     daemon.require_writing()
     items, outcomes = await probe_at(items, daemon.probers, asked.address, ticking=True)
     anchor = daemon.recorder.anchor

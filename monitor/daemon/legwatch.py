@@ -15,9 +15,10 @@ from monitor.daemon.recorder import Recorder
 from monitor.daemon.redundant import Site
 from monitor.daemon.setup import Plan, legs_of, sites_of
 from monitor.legs import SiteLook, routers_in
+from monitor.marked import Mark
 from monitor.model import FaultKind
 from monitor.sight import Look
-from monitor.single_leg import Mark, cause_of
+from monitor.single_leg import cause_of
 
 
 class LegWatch:
@@ -148,7 +149,7 @@ class LegWatch:
         if "single_leg" not in facts:
             return  # the legs that were seen decide nothing
         mark = Mark(
-            single=facts["single_leg"] is True,
+            stands=facts["single_leg"] is True,
             cause=cause_of(evidence.lost()),
             since_ns=since_ns,
             until_ns=at_ns + item.assignment.settings.interval * 1_500,

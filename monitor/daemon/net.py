@@ -61,12 +61,13 @@ def build_net(
     legs: Callable[[str], Sequence[Leg]] = no_legs,
 ) -> Net:
     """The scope by today's date (UTC), the resolver, the clocks, the way to the packet process."""
+    # The agent's own name servers, configured or the system's, count as scope.
+    resolver = LoopResolver(
+        scope=_Everywhere(), boottime_ns=clock.boottime_ns, nameservers=resolvers
+    )
     return Net(
         scope=scope,
-        # The agent's own name servers, configured or the system's, count as scope.
-        resolver=LoopResolver(
-            scope=_Everywhere(), boottime_ns=clock.boottime_ns, nameservers=resolvers
-        ),
+        resolver=resolver,
         boottime_ns=clock.boottime_ns,
         wall_us=clock.wall_us,
         ca_file=ca_file,
@@ -75,6 +76,7 @@ def build_net(
         tick_ms=tick_ms,
         packets=None if packets is None else PacketClient(str(packets), clock.boottime_ns),
         legs=legs,
+        aliases=resolver.aliases,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from checks.base import Leg, Outcome, Probe, Prober
+from checks.base import Leg, Outcome, Probe, Prober, no_aliases
 from monitor.clock import Anchor
 from monitor.daemon import show
 from monitor.daemon.control import ControlError
@@ -39,7 +39,7 @@ async def probe_at(
     except ValueError:
         raise ControlError("cli.address", address=address) from None
     items = [i for i in items if i.assignment.family in (family, Family.NONE)]
-    own = Probers(replace(probers.net, resolver=FixedResolver(address)))
+    own = Probers(replace(probers.net, resolver=FixedResolver(address), aliases=no_aliases))
     try:
         return items, await _probe_all(items, own, ticking=False)
     finally:

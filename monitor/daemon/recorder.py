@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from alerts.payload import alert_id, payload_of
 from alerts.routing import Route, routes_for
+from monitor.blocked import Blocks
 from monitor.clock import Anchor
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.consequences import Consequences
@@ -21,8 +22,9 @@ from monitor.ledger.entry import (
     LossCounted,
     Record,
 )
+from monitor.marked import Marked
 from monitor.model import Act, Delivery, IncidentStep, OutboxRow, Target
-from monitor.single_leg import SingleLegs
+from monitor.single_leg import single_legs
 from monitor.store.ledger import Commit, Committed, Message
 
 
@@ -59,7 +61,8 @@ class Recorder:
     judging: Mapping[Subject, bool] = field(default_factory=dict)
     """Every subject of the configuration in force, and whether it decides availability;
     incidents of others close as withdrawn."""
-    single_legs: SingleLegs = field(default_factory=SingleLegs)
+    single_legs: Marked = field(default_factory=single_legs)
+    blocks: Blocks = field(default_factory=Blocks)
     loss_since_us: int = 0
     asks: set[str] = field(default_factory=set)
     """Targets to probe now: verdicts of the newest draft wait for them."""
@@ -126,9 +129,8 @@ class Recorder:
         seen, now_us = self.accumulator, self.anchor.wall_at(boottime_ns)
         proposal = self._proposal(now_us)
         self.asks = proposal.asks
-        proposal.change.add(
-            self.single_legs.labels(seen.book.labels, boottime_ns, self.anchor.wall_at)
-        )
+        for marked in (self.single_legs, self.blocks.marked):
+            proposal.change.add(marked.labels(seen.book.labels, boottime_ns, self.anchor.wall_at))
         commit = _Commit(self)
         commit.raw += self._cut
         commit.first_entries(self._entries)

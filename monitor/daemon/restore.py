@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from monitor.blocked import BLOCKED
+from monitor.daemon.blockwatch import filtered_series
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Recorder
 from monitor.derive import Fold, IncidentRow, LabelRow
@@ -23,6 +25,7 @@ def restore(
     """Open incidents and labels into a fresh recorder. Windows of confirmation begin anew."""
     book = recorder.accumulator.book
     items = list(items)
+    recorder.blocks.watch(filtered_series(items), 0)
     known = _by_name(items)
     for row in fold.incidents.values():
         item = known.get((row.target, row.check, row.family))
@@ -39,19 +42,24 @@ def restore(
             since_us=label.since_us,
             until_us=None,
         )
-        if label.label == SINGLE_LEG:
-            recorder.single_legs.restore(
+        if label.label in (SINGLE_LEG, BLOCKED):
+            marked = recorder.single_legs if label.label == SINGLE_LEG else recorder.blocks
+            marked.restore(
                 book.labels[label.label, label.target], _held_ns(recorder, fold, items, label)
             )
     recorder.accumulator.blind = (BLIND, AGENT) in book.labels
 
 
 def _held_ns(recorder: Recorder, fold: Fold, items: Iterable[Item], label: LabelRow) -> int:
-    """How long (boot clock) the newest look at the site of a label holds."""
-    looks = (i.number for i in items if i.kind.derived and i.target.key == label.target)
+    """How long (boot clock) the newest look at the target of a label holds."""
+    looks = (i.number for i in items if _looks(i, label.label) and i.target.key == label.target)
     until_us = max((fold.until_us(number) for number in looks), default=0)
     anchor = recorder.anchor
     return anchor.boottime_ns + (max(until_us, label.since_us) - anchor.wall_us) * 1_000
+
+
+def _looks(item: Item, label: str) -> bool:
+    return item.kind.filtered if label == BLOCKED else item.kind.derived
 
 
 def _by_name(items: Iterable[Item]) -> Mapping[tuple[str, str, int], Item]:

@@ -22,6 +22,7 @@ from monitor.config.configuration import Configuration
 from monitor.config.problem import ConfigurationError
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.answers import answers, told
+from monitor.daemon.blockwatch import filtered_series, note_block
 from monitor.daemon.committing import Committing
 from monitor.daemon.control import ControlError, ControlServer
 from monitor.daemon.legwatch import LegWatch
@@ -171,6 +172,9 @@ class Daemon:
                 item, result.outcome, self.recorder.anchor, counts=self.legs.counts(item)
             )
             self.legs.take(item)
+            note_block(
+                self.recorder.blocks, item, self.recorder.accumulator.latest[item.number].outcome
+            )
         except Exception as error:  # the engine's timer dies of it: end at once, do not fall silent
             self.fail(error)
             raise
@@ -238,6 +242,8 @@ class Daemon:
         self.sender.configure(routes)
         self.runner.replace(configuration.assignments)
         self.legs.adopt(plan)
+        series = filtered_series(plan.items.values())
+        self.recorder.blocks.watch(series, self.clock.boottime_ns())
 
     def _recorder(self) -> Recorder:
         configuration = self.plan.configuration

@@ -6,7 +6,7 @@ from typing import Any
 
 from monitor.clock import SystemClock, anchor_now
 from monitor.config.configuration import Configuration
-from monitor.daemon.answers import select_items
+from monitor.daemon.answers import in_full, select_items
 from monitor.daemon.control import account_of
 from monitor.daemon.declaring import Desk, declaration_of
 from monitor.daemon.folders import make_folders
@@ -36,6 +36,7 @@ async def check_alone(
         request["kinds"],
         request["tags"],
     )
+    items = in_full(items, request["full"])
     make_folders(agent)
     ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
     clock = SystemClock()

@@ -14,7 +14,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from monitor.demo.certificates import Authority
-from monitor.demo.servers import CityServer, DnsServer, StreamServer, page, until_closed
+from monitor.demo.servers import (
+    CityServer,
+    DnsServer,
+    StreamServer,
+    page,
+    secure_page,
+    until_closed,
+)
 from monitor.demo.town import FALSE_ADDRESS, NAME, SERVERS, SLOW_S, TRUE_ADDRESS, Server
 
 LIFETIME_S = 300
@@ -39,7 +46,7 @@ def _server(server: Server, authority: Authority, folder: Path) -> CityServer:
         case "secure-page" | "expired-page":
             days = 60 if server.nature == "secure-page" else -3
             context = authority.context(server.address, timedelta(days=days), folder)
-            return StreamServer(server.address, page(text), context)
+            return StreamServer(server.address, secure_page(text, context))
         case "dns" | "false-dns":
             answer = TRUE_ADDRESS if server.nature == "dns" else FALSE_ADDRESS
             return DnsServer(server.address, NAME, answer)

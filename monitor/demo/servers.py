@@ -14,6 +14,7 @@ import dns.rdatatype
 import dns.rrset
 
 _REQUEST_S = 10.0
+_REQUEST_BYTES = 65_536
 _TTL_S = 60
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -32,21 +33,18 @@ class CityServer(Protocol):
 
 
 class StreamServer:
-    """A TCP server (with `tls` a TLS server) that lets `talk` speak with each peer."""
+    """A TCP server that lets `talk` speak with each peer."""
 
-    def __init__(self, address: str, talk: Talk, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: str, talk: Talk) -> None:
         self.address = address
         self.port = 0
         self._talk = talk
-        self._tls = tls
         self._server: asyncio.Server | None = None
         self._peers: set[asyncio.Task[None]] = set()
 
     async def up(self) -> None:
         """See `CityServer`."""
-        self._server = await asyncio.start_server(
-            self._serve, self.address, self.port, ssl=self._tls
-        )
+        self._server = await asyncio.start_server(self._serve, self.address, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
@@ -83,20 +81,55 @@ async def until_closed(reader: asyncio.StreamReader, _: asyncio.StreamWriter) ->
 
 def page(text: str, after_s: float = 0) -> Talk:
     """An HTTP server of one page, whatever is asked; `after_s` makes it slow."""
-    body = text.encode()
-    head = (
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
+    whole = _reply(text)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         if after_s:
             await asyncio.sleep(after_s)
-        writer.write(head.encode("latin-1") + body)
+        writer.write(whole)
         await writer.drain()
 
     return talk
+
+
+def secure_page(text: str, context: ssl.SSLContext) -> Talk:
+    """The same over TLS. Who is refused is told so by an alert, which asyncio's own TLS drops."""
+    whole = _reply(text)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = context.wrap_bio(incoming, outgoing, server_side=True)
+        asked = b""
+        while b"\r\n\r\n" not in asked and len(asked) < _REQUEST_BYTES:
+            try:
+                asked += (said := session.read())  # it shakes hands first
+                if not said:  # the peer has said farewell
+                    return
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                await writer.drain()
+                chunk = await reader.read(_REQUEST_BYTES)
+                if not chunk:
+                    return
+                incoming.write(chunk)
+            except ssl.SSLError:
+                break
+        else:
+            session.write(whole)
+        writer.write(outgoing.read())
+        await writer.drain()
+
+    return talk
+
+
+def _reply(text: str) -> bytes:
+    body = text.encode()
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("latin-1") + body
 
 
 class DnsServer:

@@ -205,10 +205,10 @@ hotspots:
      gateway: {taman_nostalgia_at}, portal: "http://{taman_nostalgia}/portal"}}
 
 services:
-  website: {{site: core, name: Situs Kota, url: "https://{website}/"}}
+  website: {{site: core, name: Situs Kota, url: "https://{website}/", checks: {{web: false}}}}
   perizinan: {{site: core, name: Perizinan Daring, url: "tls://{perizinan}"}}
-  antrean: {{site: core, name: Antrean Daring, url: "http://{antrean}/"}}
-  kinerja: {{site: core, name: E-Kinerja, url: "http://{kinerja}/"}}
+  antrean: {{site: core, name: Antrean Daring, url: "http://{antrean}/", checks: {{web: false}}}}
+  kinerja: {{site: core, name: E-Kinerja, url: "http://{kinerja}/", checks: {{web: false}}}}
   dns-1:
     {{site: core, name: Server nama 1, url: "dns://{dns_1}/{name}",
      checks: {{dns: {{expect: [{answer}]}}}}}}

@@ -263,8 +263,8 @@ class LossCounted(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSet(Record):
-    """A label on a target's time: unreachable (cause: the parents), blind (the agent itself) or
-    single-leg (the links that are down).
+    """A label on a target's time: unreachable (cause: the parents), blind (the agent itself),
+    single-leg (the links that are down) or blocked (what of the national filter answered).
 
     It begins at `since_us`; the entry with `until_us` ends it.
     """

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.http_reply import HEAD_BOUND, Reply, ReplyReader
+from checks.http_reply import HEAD_BOUND, Keeping, Reply, ReplyReader
 
 
 def read(pieces: list[bytes], *, head_only: bool = False, closed: bool = True) -> Reply:
@@ -165,3 +165,53 @@ def test_the_text_is_found_across_any_seam(before: bytes, after: bytes, cut: int
     stream = OK + b"\r\n" + before + b"needle" + after
     at = len(OK) + 2 + cut
     assert read([stream[:at], stream[at:]]).contains
+
+
+def kept(pieces: list[bytes], bound: int = 1_000) -> tuple[Keeping, Reply]:
+    """What a reader keeps of these pieces and the end of the stream."""
+    keeping = Keeping()
+    reader = ReplyReader(head_only=False, max_body=bound, keeping=keeping)
+    for piece in pieces:
+        if piece:
+            reader.feed(piece)
+    reader.feed(b"")
+    return keeping, reader.reply()
+
+
+def test_fields_and_body_are_kept_on_demand() -> None:
+    """Every field of the final head in order, as sent, and the body without its framing."""
+    stream = (
+        b"HTTP/1.1 103 Early\r\nLink: early\r\n\r\n" + OK + b"Set-Cookie:  a=b \r\nX-Y: z\r\n"
+        b"set-cookie: c\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n"
+    )
+    keeping, reply = kept([stream])
+    assert (reply.end, bytes(keeping.body), keeping.head_read) == ("complete", b"abcde", True)
+    assert keeping.fields[:3] == [(b"Set-Cookie", b"a=b"), (b"X-Y", b"z"), (b"set-cookie", b"c")]
+    assert len(keeping.fields) == 4
+
+
+def test_a_folded_field_is_kept_as_one() -> None:
+    """A continued line belongs to the field before it, however the head is cut."""
+    stream = OK + b"A: one\r\n  two\r\nB: c\r\n\r\n"
+    assert kept([stream])[0].fields == [(b"A", b"one two"), (b"B", b"c")]
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 5000\r\n", b"", b"Transfer-Encoding: chunked\r\n"]
+)
+def test_a_longer_body_is_kept_up_to_the_bound(framing: bytes) -> None:
+    """However its length is told, the beginning is there and the end is too-large."""
+    body = (b"1388\r\n" if b"chunked" in framing else b"") + bytes(range(250)) * 20
+    keeping, reply = kept([OK + framing + b"\r\n" + body], bound=300)
+    assert (reply.end, reply.size) == ("too-large", 300)
+    assert bytes(keeping.body) == (bytes(range(250)) * 2)[:300]
+
+
+@given(stream=STREAMS, cuts=st.lists(st.integers(min_value=0, max_value=1_500), max_size=30))
+def test_splits_do_not_change_what_is_kept(stream: bytes, cuts: list[int]) -> None:
+    """The same bytes split anywhere keep the same fields and body, within the bound."""
+    places = [0, *sorted(cuts), len(stream)]
+    whole, split = kept([stream]), kept([stream[a:b] for a, b in pairwise(places)])
+    assert whole == split
+    assert len(whole[0].body) == whole[1].size <= 1_000

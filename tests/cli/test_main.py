@@ -211,6 +211,6 @@ def test_a_bare_path_is_walked_on_loopback(inside: Inside, tmp_path: Path) -> No
 
 def test_a_silent_hop_keeps_its_place_in_a_list() -> None:
     """An empty item of a list is a dash."""
-    from monitor.cli.checking import _flat
+    from monitor.cli.evidence_lines import flat
 
-    assert _flat({"hops": ["192.0.2.1", "", "192.0.2.9"]}) == [("hops", "192.0.2.1, –, 192.0.2.9")]
+    assert flat({"hops": ["192.0.2.1", "", "192.0.2.9"]}) == [("hops", "192.0.2.1, –, 192.0.2.9")]

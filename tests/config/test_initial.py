@@ -32,7 +32,7 @@ def test_it_names_every_bundled_pack(tmp_path: Path) -> None:
     """Whoever reads agent.yaml learns of each pack, also of those that wait for a check."""
     write_initial(tmp_path / "new")
     text = (tmp_path / "new/agent.yaml").read_text(encoding="utf-8")
-    words = set(re.findall(r"[a-z]+(?:-[a-z]+)*", text))
+    words = set(re.findall(r"[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*", text))
     assert set(pack_names()) <= words
 
 

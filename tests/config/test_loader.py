@@ -8,6 +8,7 @@ import pytest
 
 from checks.base import Assignment
 from checks.icmp import IcmpSettings
+from checks.page.settings import Baseline
 from monitor.config.configuration import AGENT, Configuration
 from monitor.config.loader import load
 from monitor.config.problem import ConfigurationError
@@ -69,26 +70,38 @@ def test_a_link_with_two_addresses_is_two_series(loaded: Loaded) -> None:
 @pytest.mark.parametrize(
     ("url", "checks"),
     [
-        ("https://192.0.2.9/", ["http", "tls"]),
-        ("http://192.0.2.9/", ["http"]),
+        ("https://192.0.2.9/", ["http", "tls", "web"]),
+        ("http://192.0.2.9/", ["http", "web"]),
         ("tcp://192.0.2.9:5432", ["tcp"]),
         ("tls://192.0.2.9:8443", ["tls"]),
         ("icmp://192.0.2.9", ["icmp"]),
         ("dns://192.0.2.53/www.example", ["dns"]),
-        ("https://[2001:db8::9]:8443/", ["http", "tls"]),
+        ("https://[2001:db8::9]:8443/", ["http", "tls", "web"]),
     ],
 )
 def test_a_services_url_says_which_checks_look(url: str, checks: list[str], loaded: Loaded) -> None:
-    """https is looked at by http and tls, every other scheme by its own check."""
+    """https is looked at by http, tls and web, http by http and web, others by their own check."""
     configuration = loaded(MORE, f"services:\n  s: {{site: core, url: '{url}'}}\n")
     assert [check for check, _ in _series(configuration, "s")] == checks
+
+
+def test_the_login_page_of_a_service_is_looked_at_by_web(loaded: Loaded) -> None:
+    """`login:` of a service is a setting of its web check, over the default and under its own."""
+    text = (
+        "services:\n  a: {site: core, url: 'https://192.0.2.9/', login: /masuk}\n"
+        "  b: {site: core, url: 'https://192.0.2.9/', login: /x, checks: {web: {login: /y}}}\n"
+        "  c: {site: core, url: 'https://192.0.2.9/'}\n"
+    )
+    configuration = loaded(MORE, text)
+    logins = [getattr(_only(configuration, key, "web").settings, "login", None) for key in "abc"]
+    assert logins == ["/masuk", "/y", ""]
 
 
 def test_a_check_is_switched_off_and_another_on(loaded: Loaded) -> None:
     """`false` switches a check off; a check that is named is added, at the target's address."""
     text = (
         "services:\n  s:\n    site: core\n    url: https://192.0.2.9/\n"
-        "    checks: {tls: false, icmp: {count: 2}, tcp: }\n"
+        "    checks: {tls: false, web: false, icmp: {count: 2}, tcp: }\n"
     )
     configuration = loaded(MORE, text)
     assert [check for check, _ in _series(configuration, "s")] == ["http", "icmp", "tcp"]
@@ -111,6 +124,23 @@ def test_an_empty_table_is_enough_for_the_path_of_a_link(loaded: Loaded) -> None
         if one.check == "path"
     ]
     assert addresses == ["192.0.2.9", "2001:db8::9"]
+
+
+def test_a_page_is_the_services_url_or_the_portal(loaded: Loaded) -> None:
+    """`page: {}` is enough where there is a page; a baseline is settings like any other."""
+    text = (
+        "services:\n  s:\n    site: core\n    url: https://192.0.2.9/a\n    checks:\n"
+        "      page: {baseline: {link_hosts: [a.example], sitemap_urls: 7}}\n"
+        "hotspots:\n  h: {site: core, ssid: A, portal: 'http://192.0.2.8/', checks: {page: {}}}\n"
+    )
+    configuration = loaded(MORE, text)
+    settings = [_only(configuration, key, "page").settings for key in ("s", "h")]
+    assert [getattr(one, "url", "") for one in settings] == [
+        "https://192.0.2.9/a",
+        "http://192.0.2.8/",
+    ]
+    pinned = getattr(settings[0], "baseline", None)
+    assert pinned == Baseline(link_hosts=("a.example",), sitemap_urls=7)
 
 
 def test_the_agent_asks_for_egress_by_its_uplinks(good: Path) -> None:

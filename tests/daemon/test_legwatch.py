@@ -284,7 +284,7 @@ def test_a_check_on_demand_sees_what_it_probed_just_then(root: Path, ports: Port
             place.ask, "check", targets=["office"], kinds=["redundancy"]
         )
         assert asked[0]["evidence"]["down"] == []
-        assert daemon.recorder.single_legs.marks["office"].single is False
+        assert daemon.recorder.single_legs.marks["office"].stands is False
 
     assert run_inside(place, act) == 0
     assert not place.of(LabelSet)

@@ -69,6 +69,26 @@ def test_a_way_is_asked_after_in_a_second_without_observations(
     assert {"line", "core"} <= set(scene.asked)
 
 
+@pytest.mark.parametrize("canary_first", [False, True])
+def test_a_blind_agent_goes_on_seeing_its_canary(tmp_path: Path, canary_first: bool) -> None:
+    """Through two minutes without an uplink the canary alone is told of, and the agent is blind.
+
+    The label may come before the canary is confirmed bad, or after it.
+    """
+    place = links(tmp_path, {"line": "192.0.2.2"})
+    place.canaries = {"gate": {"address": "192.0.2.9"}}
+    scene = Recording(place)
+    scene.see(scene.item("gate" if canary_first else "line"), answers=False)
+    for _ in range(120):
+        scene.pass_s(0.5)
+        scene.see(scene.item("line"), answers=False)
+        scene.pass_s(0.5)
+        scene.see(scene.item("gate"), answers=False)
+        scene.commit()
+    assert list(scene.recorder.accumulator.book.labels) == [("blind", "agent")]
+    assert scene.opened == ["gate"]
+
+
 def test_a_way_is_asked_after_while_the_commit_is_still_under_way(tmp_path: Path) -> None:
     """A store that is locked for longer than a subject is held must not have its child accused."""
     place = links(tmp_path, {"core": "192.0.2.1", "line": "192.0.2.2"})

@@ -10,6 +10,8 @@ from monitor.text import LANGUAGES, catalogue
 TEXTS = Path(__file__).parents[2] / "monitor" / "texts"
 AREAS = sorted({p.stem for p in TEXTS.glob("*/*.toml")} - {"help"})
 SAME = {
+    "declare.head-target",
+    "sla.column-target",
     "alerts.agent",
     "alerts.severity-info",
     "alerts.title-opened",

@@ -77,11 +77,12 @@ class DnsServer:
         return reply.to_wire(max_size=65_535)
 
     def _fill(self, reply: dns.message.Message, name: dns.name.Name, kind: str) -> None:
-        """The chain of CNAMEs, at most 20, and the records at its end."""
+        """The chain of CNAMEs, at most 20, and the records at its end; its code is the last name's
+        (RFC 6604, 3)."""
         for _ in range(20):
             key = name.to_text().lower().rstrip(".")
             kinds = {own for own_name, own in self.records if own_name == key}
-            if not kinds and not reply.answer:
+            if not kinds:
                 reply.set_rcode(dns.rcode.NXDOMAIN)
             if kind in kinds or "CNAME" not in kinds:
                 texts = self.records.get((key, kind), [])

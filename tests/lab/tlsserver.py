@@ -70,6 +70,33 @@ async def hanging_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+def shaking(context: ssl.SSLContext) -> Talk:
+    """Complete the handshake, or say by an alert why not, and wait until the peer leaves.
+
+    asyncio's own TLS drops the alert: a server that does so refuses nothing conclusively.
+    """
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = context.wrap_bio(incoming, outgoing, server_side=True)
+        open_ = True
+        while open_:
+            try:
+                session.do_handshake()
+                session.read()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLError:
+                open_ = False
+            writer.write(outgoing.read())
+            await writer.drain()
+            chunk = await reader.read(65_536) if open_ else b""
+            open_ = bool(chunk)
+            incoming.write(chunk)
+
+    return talk
+
+
 def tls_server(context: ssl.SSLContext, address: str = "127.0.0.1") -> StreamServer:
     """A server that completes the handshake and then says nothing."""
-    return StreamServer(until_closed, tls=context, address=address)
+    return StreamServer(shaking(context), address=address)

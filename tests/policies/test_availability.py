@@ -307,6 +307,14 @@ def test_every_moment_stands_as_the_rules_say(
         assert (one.standing, one.cause) != (other.standing, other.cause)
 
 
+@given(spans(), windows)
+def test_a_series_alone_counts_as_any_other(track: list[Span], window: Moments) -> None:
+    """The short way for the usual month gives the pieces that the rules give, in any order."""
+    for one in (track, sorted(track, key=lambda span: span.started_us)):
+        alone, covered = History(series=[one]), History(series=[one], blind=[(90, 91)])
+        assert list(pieces(alone, window)) == list(pieces(covered, window))
+
+
 @given(histories, windows)
 def test_unobserved_time_never_raises_a_figure(history: History, window: Moments) -> None:
     """The worst case is at most the best one, both lie in [0, 1], and the sums are the window."""

@@ -171,9 +171,17 @@ def test_pack_names() -> None:
         "availability",
         "delay-and-loss",
         "gateway-redundancy",
+        "mozilla-intermediate-5.8",
+        "mozilla-intermediate-6.0",
+        "mozilla-modern-5.8",
+        "mozilla-modern-6.0",
+        "page-integrity",
         "paths",
         "redundancy",
+        "rfc9325",
         "tls-baseline",
+        "tls-post-quantum",
+        "web-posture",
     )
     with pytest.raises(KeyError):
         pack_text("../rule.py")

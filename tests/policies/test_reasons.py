@@ -67,6 +67,14 @@ def test_icmp(rule: Callable[..., Rule], require: str, reasons: list[str]) -> No
             ["protocols TLSv1.0, SSLv3 not in [TLSv1.2, TLSv1.3]"],
         ),
         (
+            'evidence.protocols.all(p, !(p in ["SSLv3", "SSLv2"]))',
+            ["protocols SSLv3 in [SSLv3, SSLv2]"],
+        ),
+        (
+            'evidence.protocols.all(p, p != "SSLv3" && !(p in ["x"]))',
+            ['protocols SSLv3: !(p != "SSLv3" && !(p in ["x"]))'],
+        ),
+        (
             'evidence.protocols.all(p, p.startsWith("TLS"))',
             ['protocols SSLv3: !(p.startsWith("TLS"))'],
         ),

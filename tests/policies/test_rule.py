@@ -115,7 +115,8 @@ def test_default_rule() -> None:
 
 
 ERRORS: list[tuple[dict[str, Any], tuple[str | int, ...], str, str]] = [
-    ({"policy": "Bad Name"}, ("policy",), "Bad Name is not a name; use small letters, digits and single hyphens, at most 64", "Bad Name bukan nama yang sah; pakai huruf kecil, angka, dan tanda hubung tunggal, paling banyak 64"),
+    ({"policy": "Bad Name"}, ("policy",), "Bad Name is not the name of a policy; use small letters, digits, single hyphens and dots, at most 64", "Bad Name bukan nama kebijakan yang sah; pakai huruf kecil, angka, tanda hubung dan titik tunggal, paling banyak 64"),
+    ({"policy": "dots..twice"}, ("policy",), "dots..twice is not the name of a policy; use small letters, digits, single hyphens and dots, at most 64", "dots..twice bukan nama kebijakan yang sah; pakai huruf kecil, angka, tanda hubung dan titik tunggal, paling banyak 64"),
     ({"policy": "default"}, ("policy",), "the policy name default is taken by the rules that checks bring along; choose another", "nama kebijakan default dipakai oleh aturan bawaan pemeriksaan; pilih nama lain"),
     ({"version": 0}, ("version",), "0 is not a version; count from 1", "0 bukan versi; mulailah dari 1"),
     ({"rules": [RuleSource(id="r", check="icpm", require="true")]}, ("rules", 0, "check"), "there is no check icpm; checks are: icmp, tls", "tidak ada pemeriksaan icpm; yang ada: icmp, tls"),

@@ -256,12 +256,15 @@ class City:
         shown = json.loads(self.nodes[node].run(*argv).stdout or "[]")
         return str(shown[0].get("dev", "")) if shown else ""
 
-    def _listening(self) -> bool:
-        wanted = {"web": {f"{WEB}:80", f"{WEB}:53"}}
-        wanted |= {self.plan.sites[n].host: {f"{self.plan.sites[n].server}:80"} for n in OFFICES}
+    def _listening(self, only: str = "") -> bool:
+        """Whether this server, or each of them, has its socket."""
+        wanted = {"web": ("web", f"{WEB}:80"), "dns": ("web", f"{WEB}:53")}
+        for name in OFFICES:
+            site = self.plan.sites[name]
+            wanted[name] = (site.host, f"{site.server}:80")
         return all(
-            sockets <= set(self.nodes[name].run("ss", "-Htuln").stdout.split())
-            for name, sockets in wanted.items()
+            socket in self.nodes[node].run("ss", "-Htuln").stdout.split()
+            for node, socket in ([wanted[only]] if only else wanted.values())
         )
 
     # What can be done to it, beside what can be done to its cables
@@ -347,8 +350,8 @@ class City:
             if down:
                 server.kill()
                 return
-            server.begin()
-            self.await_that("the servers listen", self._listening)
+            server.begin()  # others may have ended as well, and begin after it
+            self.await_that(f"{name} listens", partial(self._listening, name))
 
     def _bend(self, leg: str, *, add: bool) -> None:
         one = self.plan.legs[leg]

@@ -53,7 +53,7 @@ class Rules:
 
 
 def contradictions(spans: Sequence[Span], stored: Sequence[Held], rules: Rules) -> Iterator[str]:
-    """A sentence for each stored state that was not the case."""
+    """A sentence for each stored state that was not the case, from when on by the boot clock."""
     for span in spans:
         wrong = _WRONG.get(span.reach)
         start, end = rules.core(span)
@@ -62,7 +62,8 @@ def contradictions(spans: Sequence[Span], stored: Sequence[Held], rules: Rules) 
             if held.state is wrong and overlap > 0:
                 yield (
                     f"stored as {held.state.word} for {overlap / _NS:.2f} s within "
-                    f"{span.seconds:.2f} s in which it was {span.reach.value}"
+                    f"{span.seconds:.2f} s in which it was {span.reach.value}, "
+                    f"from {max(held.started_ns, start) / _NS:.2f} s on"
                 )
 
 

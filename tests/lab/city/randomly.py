@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from tests.lab.city.city import City
+from tests.lab.city.eventlog import boot_ns
 from tests.lab.city.plan import OFFICES
 from tests.lab.city.scenarios import RULES, Watch
 
@@ -37,12 +38,26 @@ def faults(chance: random.Random) -> list[Fault]:
     return chance.sample(single, chance.choice((1, 1, 2)))
 
 
-def play_randomly(watch: Watch, chance: random.Random, runs: int) -> Iterator[str]:
-    """Break, wait a while, heal, wait a while; a line for each run. Times are of the seed."""
+def numbers(text: str) -> frozenset[int]:
+    """The numbers that "3,18-20" names: 3, 18, 19 and 20. ValueError where it is no such text."""
+    ends = [part.partition("-")[::2] for part in text.split(",") if part]
+    return frozenset(n for first, last in ends for n in range(int(first), int(last or first) + 1))
+
+
+def play_randomly(
+    watch: Watch, chance: random.Random, runs: int, only: Container[int] = ()
+) -> Iterator[str]:
+    """Break, wait a while, heal, wait a while; a line for each run. Times are of the seed.
+
+    `only`: the numbers of the runs that are played, each as it would be among all; nothing: all.
+    """
     shortest_s = RULES.claimed_ns / 1e9
     for number in range(1, runs + 1):
         chosen = faults(chance)
         length_s, pause_s = chance.uniform(1.0, _LONGEST_S), chance.uniform(1.0, 6.0)
+        if only and number not in only:
+            continue
+        begun_s = boot_ns() / 1e9
         for _, fault in chosen:
             fault(watch.city)
         time.sleep(length_s)  # the fault itself
@@ -51,4 +66,7 @@ def play_randomly(watch: Watch, chance: random.Random, runs: int) -> Iterator[st
         time.sleep(pause_s)  # a moment of its own: the next fault may meet a recovery
         claimed = "" if length_s >= shortest_s else " (shorter than the claim)"
         names = ", ".join(name for name, _ in chosen)
-        yield f"{number:>3} {names}, {length_s:.1f} s{claimed}: {', '.join(open_now) or 'nobody'}"
+        yield (
+            f"{number:>3} at {begun_s:.2f} s: {names}, {length_s:.1f} s{claimed}: "
+            f"{', '.join(open_now) or 'nobody'}"
+        )

@@ -162,6 +162,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         accused=down(LINK) | {SINGLE},
         may=moved(LINK),
         debt=True,
+        only="static",
+    ),
+    # A cut soon after a change waits for the next LSA, up to 5 s and a tick or two of bird's (RFC
+    # 2328, MinLSInterval). So long nothing reaches the office, and its server may be told of.
+    Scenario(
+        name="flapping every 20 s, OSPF follows",
+        fault=_flap,
+        accused=down(LINK) | {SINGLE},
+        may=moved(LINK) | {WEB_DOWN},
+        debt=True,
+        only="ospf",
     ),
     Scenario(
         name="core1 dead",

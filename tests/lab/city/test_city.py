@@ -18,6 +18,7 @@ from tests.lab.city.city import City
 from tests.lab.city.pinging import answers
 from tests.lab.city.plan import CANARY, GATEWAY, WEB, child
 from tests.lab.city.servers import NAME
+from tests.lab.city.truth import Faults, standing
 from tests.lab.parts import need_city
 
 pytestmark = pytest.mark.lab
@@ -59,6 +60,23 @@ def test_the_name_server_knows_the_city_and_can_be_ended(city: City) -> None:
     during = ask()
     city.heal()
     assert (before, during, ask()) == (WEB, "", WEB)
+
+
+@pytest.mark.parametrize("first", ["router", "vrrp"])
+def test_a_healed_city_is_whole_by_its_own_log(city: City, first: str) -> None:
+    """However faults stood together, after `heal` nothing stands in the log of the city."""
+    cable = city.cables["dukcapil-fo"]
+    faults = {"router": lambda: city.router("core1"), "vrrp": lambda: city.vrrp("core1")}
+    faults.pop(first)()
+    for fault in (*faults.values(), city.uplink, city.dns, cable.blackhole):
+        fault()
+    city.service("dukcapil")
+    cable.lose(40, toward="dukcapil")
+    city.asymmetric("kesehatan-fo")
+    broken = standing(city.log.events)
+    city.heal()
+    assert {"core1"} == broken.dead == set(broken.vrrp)
+    assert standing(city.log.events) == Faults()
 
 
 def test_two_cities_do_not_meet(city: City) -> None:

@@ -12,7 +12,7 @@ from tests.lab.city.claims import Rules, accused_falsely, contradictions, untold
 from tests.lab.city.debts import slack, true_debt
 from tests.lab.city.eventlog import Event
 from tests.lab.city.plan import OFFICES, city
-from tests.lab.city.truth import Reach, Span, truth
+from tests.lab.city.truth import Faults, Reach, Span, standing, truth
 
 PLAN = city()
 S = 1_000_000_000
@@ -88,6 +88,13 @@ def test_a_moved_way_is_unsure_while_routing_moves_it() -> None:
     assert [at(events, WEB, s, dynamic=True) for s in (9, 15, 30)] == ["up", "unsure", "up"]
 
 
+def test_a_failover_alone_is_claimed_sooner() -> None:
+    """Where VRRP alone moves the gateway, what is behind it is claimed again after 5 s, not 12."""
+    events = [event("router", "core1", True, 10)]
+    assert [at(events, "dns", s) for s in (9, 14, 16)] == ["up", "unsure", "up"]
+    assert [at(events, "dns", s, dynamic=True) for s in (16, 23)] == ["unsure", "up"]
+
+
 def test_a_healed_cable_is_whole() -> None:
     """`heal` undoes loss, blackhole and cut of its own cable alone."""
     events = [
@@ -96,6 +103,25 @@ def test_a_healed_cable_is_whole() -> None:
         event("heal", FO, None, 5),
     ]
     assert [at(events, leg, 9) for leg in (FO, G4)] == ["up", "down"]
+
+
+@pytest.mark.parametrize("first", ["router", "vrrp"])
+def test_a_router_that_boots_speaks_vrrp_again(first: str) -> None:
+    """Whatever ended the VRRP of a dead core, it holds the gateway again once it has power."""
+    faults = {
+        "router": event("router", "core1", True, 1),
+        "vrrp": event("vrrp", "core1", "SIGTERM", 2),
+    }
+    second = next(name for name in faults if name != first)
+    events = [
+        faults[first],
+        faults[second],
+        event("router", "core1", False, 30),
+        event("router", "core2", True, 50),
+    ]
+    assert standing(events[:3]) == Faults()
+    assert [at(events, "canary", s) for s in (20, 33, 49, 80)] == ["up", "unsure", "up", "up"]
+    assert [at(events, FO, s) for s in (20, 80)] == ["down", "up"]
 
 
 def test_nothing_is_called_so() -> None:
@@ -150,9 +176,13 @@ def test_covered_time_is_granted_and_no_more() -> None:
     spans, ok = _down(10, 30), State.AVAILABLE
     assert list(contradictions(spans, [_said(0, 11.5, ok), _said(29.5, 90, ok)], RULES)) == []
     (found,) = contradictions(spans, [_said(0, 13, ok)], RULES)
-    assert found == "stored as available for 1.00 s within 20.00 s in which it was down"
+    assert found == (
+        "stored as available for 1.00 s within 20.00 s in which it was down, from 12.00 s on"
+    )
     (found,) = contradictions(spans, [_said(40, 45, State.UNAVAILABLE)], RULES)
-    assert found == "stored as unavailable for 5.00 s within 70.00 s in which it was up"
+    assert found == (
+        "stored as unavailable for 5.00 s within 70.00 s in which it was up, from 40.00 s on"
+    )
 
 
 def test_only_long_outages_must_be_told() -> None:

@@ -66,7 +66,7 @@ class Faults:
             case "heal":
                 self._heal(event.subject)
             case "router":
-                self._set(self.dead, event.subject, present=event.value)
+                self._power(event.subject, on=not event.value)
             case "server":
                 self._set(self.ended, event.subject, present=event.value)
             case "asymmetric":
@@ -79,6 +79,11 @@ class Faults:
     @staticmethod
     def _set(group: set, what: object, *, present: bool) -> None:  # type: ignore[type-arg]
         (group.add if present else group.discard)(what)
+
+    def _power(self, router: str, *, on: bool) -> None:
+        self._set(self.dead, router, present=not on)
+        if on:  # it boots, and its VRRP begins with it, whatever had ended it before
+            self.vrrp.pop(router, None)
 
     def _lose(self, place: tuple[str, str], percent: float) -> None:
         self.swallowed.discard(place)
@@ -110,6 +115,14 @@ class Faults:
         return any(place[0] in cables for place in self.lossy)
 
 
+def standing(events: Iterable[Event]) -> Faults:
+    """What stands broken after these events, by their log; equal to `Faults()`: nothing does."""
+    faults = Faults()
+    for event in events:
+        faults.take(event)
+    return faults
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """How packets go out and come back; `sure` is false where the plan alone does not tell."""
@@ -131,12 +144,15 @@ def truth(
     until_ns: int,
     dynamic: bool,
     settle_ns: int = 12_000_000_000,
+    failover_ns: int = 5_000_000_000,
 ) -> list[Span]:
     """The subject's spans from `since_ns` to `until_ns`, adjacent and each of another reach.
 
     `subject`: a leg's name, a site's (its server), `canary`, `dns` or `web`. `dynamic`: OSPF finds
-    another way; else the carrier alone counts. `settle_ns`: how long a moved way stays unsure
-    (OSPF originates a changed LSA at most every 5 s: RFC 2328, MinLSInterval).
+    another way; else the carrier alone counts. `settle_ns`: how long a way moved by OSPF stays
+    unsure (it originates a changed LSA at most every 5 s: RFC 2328, MinLSInterval).
+    `failover_ns`: the same where VRRP alone moves it (three advertisements and the skew are 0.7 s
+    here: RFC 9568, 6.1; then neighbours learn it, and a program takes a moment to start).
     """
     faults = Faults()
     way = way_of(plan, faults, subject, dynamic=dynamic)
@@ -153,7 +169,8 @@ def truth(
         routed = subject in plan.legs or subject in plan.sites
         announced = dynamic and routed and event.what in ("carrier", "router")
         slow = announced or (way is not None and (dynamic or gateways != _gateways(faults)))
-        held_ns = max(event.after_ns + settle_ns * slow, held_ns if way else 0)
+        longest_ns = settle_ns if dynamic else failover_ns
+        held_ns = max(event.after_ns + longest_ns * slow, held_ns if way else 0)
         marks = [mark for mark in marks if mark[0] < event.before_ns]
         marks += [(event.before_ns, Reach.UNSURE), (held_ns, _reach(faults, way))]
     return _spans(marks, since_ns, until_ns)

@@ -1,0 +1,52 @@
+"""Where a reference of a page leads: scheme and host, as a browser reads it. Pure.
+
+Source: WHATWG URL, 4.4, as far as scheme and host go. Nothing raises, and no name is resolved.
+"""
+
+import re
+
+HOST_BOUND = 255
+_WEB = frozenset({"http", "https", "ws", "wss"})
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{0,31}):")
+_SLASHES = re.compile(r"[/\\]*")
+_AUTHORITY = re.compile(r"[^/\\?#]*")
+_EDGE = "".join(map(chr, range(33)))
+_DROPPED = str.maketrans("", "", "\t\n\r")
+
+
+def reference(written: str, scheme: str, host: str) -> tuple[str, str]:
+    """Scheme and host of a reference on a page of `scheme` and `host`.
+
+    The host is lower case and without its port, bounded, and empty for a scheme without one.
+    """
+    text = written.strip(_EDGE).translate(_DROPPED)
+    match = _SCHEME.match(text)
+    if match is None:
+        return (scheme, _host(text, 0)) if _slashes(text, 0) >= 2 else (scheme, host)
+    own = match[1].lower()
+    if own not in _WEB:
+        return own, ""
+    if own == scheme and _slashes(text, match.end()) < 2:
+        return scheme, host
+    return own, _host(text, match.end())
+
+
+def _slashes(text: str, at: int) -> int:
+    """Browsers take a backslash for a slash."""
+    match = _SLASHES.match(text, at)
+    assert match is not None
+    return len(match[0])
+
+
+def _host(text: str, at: int) -> str:
+    match = _AUTHORITY.match(text, at + _slashes(text, at))
+    assert match is not None
+    authority = match[0].rpartition("@")[2].lower()
+    if authority.startswith("["):
+        return printable(authority.partition("]")[0][1:][:HOST_BOUND])
+    return printable(authority.partition(":")[0][:HOST_BOUND])
+
+
+def printable(text: str) -> str:
+    """A text of a page that people and databases can bear: U+FFFD for whatever is not seen."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)

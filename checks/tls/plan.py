@@ -1,0 +1,234 @@
+"""The plan of a survey: which lines of inquiry there are, and which may be asked now. Pure.
+
+No socket and no clock: whoever asks takes questions, brings back answers in any order, and may
+cut the survey off at any time. What is unanswered then is inconclusive.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+from checks.tls import group_lines, key_exchanges, lines, suite_lines
+from checks.tls.findings import Findings
+from checks.tls.lines import GIVEN_UP, Answer, Line
+from checks.tls.outcomes import Inconclusive
+from checks.tls.question import WRONG_NAME, Lost, Question, portions
+from checks.tls.registry import Version
+from checks.tls.wishes import LEGACY, SUITES, Wishes
+
+MOST_QUESTIONS = 500
+"""Of one survey: a server that accepts whatever it is offered ends there."""
+OLD = (Version.SSL3, Version.TLS10, Version.TLS11)
+HELLOS = (*OLD, Version.TLS12, Version.TLS13)
+_PRIMARY = frozenset({Version.TLS12.word, Version.TLS13.word, "small hello"})
+_EVERY_VERSION = LEGACY | {"outside", "dhe", "dh_bits"}
+_RARE = " rare"
+_EARLY = "early data"
+_AGAIN = "renegotiation"
+_FRAIL = "only small hellos are answered"
+
+
+class Asked(NamedTuple):
+    """A question under its number."""
+
+    number: int
+    question: Question
+
+
+class _Waiting(NamedTuple):
+    name: str
+    after: frozenset[str]
+    line: Callable[[], Line]
+
+
+class Survey:
+    """One survey of one server. `companion` gives the group of a leaf's key, for ECDSA."""
+
+    def __init__(
+        self, wishes: Wishes, companion: Callable[[tuple[bytes, ...] | None], int | None]
+    ) -> None:
+        self.wishes = wishes
+        self.found = Findings()
+        self._companion = companion
+        self._waiting = list(self._lines())
+        self._known = {one.name for one in self._waiting}
+        self._done: set[str] = set()
+        self._ready: deque[Asked] = deque()
+        self._open: dict[int, tuple[str, Line, Question]] = {}
+        self._count = 0
+        self._start()
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to ask."""
+        return not self._open
+
+    @property
+    def questions(self) -> int:
+        """How many were given out."""
+        return self._count
+
+    def take(self) -> list[Asked]:
+        """The questions that may be asked now, each once."""
+        ready, self._ready = list(self._ready), deque()
+        return ready
+
+    def worth(self, asked: Asked) -> bool:
+        """Whether to ask again what found no answer: of a silent server only the main things."""
+        return self.found.heard or asked.question.name in _PRIMARY
+
+    def moot(self, asked: Asked) -> bool:
+        """Whether the answer is known by now: a version that was refused has no rare suites."""
+        hello = asked.question.hello
+        rare = asked.question.name.endswith(_RARE)
+        return rare and hello is not None and hello.version in self.found.versions
+
+    def answer(self, number: int, answer: Answer) -> None:
+        """What came back to a question; a number that is not open is ignored."""
+        known = self._open.pop(number, None)
+        if known is None:
+            return
+        name, line, _ = known
+        self.found.heard = self.found.heard or _spoken(answer)
+        self._go_on(name, line, answer)
+        self._start()
+
+    def give_up(self, number: int) -> None:
+        """A question is not worth to be asked again."""
+        self.answer(number, GIVEN_UP)
+
+    def cut(self, why: str) -> None:
+        """End the survey now: what is open is inconclusive."""
+        for _, line, question in self._open.values():
+            self.found.inconclusive.setdefault(question.name, why)
+            line.close()
+        for one in self._waiting:
+            self.found.inconclusive.setdefault(one.name, why)
+        self._open.clear()
+        self._ready.clear()
+        self._waiting.clear()
+
+    def _go_on(self, name: str, line: Line, answer: Answer | None) -> None:
+        try:
+            question = next(line) if answer is None else line.send(answer)
+        except StopIteration:
+            self._done.add(name)
+            return
+        if self._count >= MOST_QUESTIONS:
+            self.found.inconclusive.setdefault(question.name, "too many questions")
+            line.close()
+            self._done.add(name)
+            return
+        self._count += 1
+        self._open[self._count] = (name, line, question)
+        self._ready.append(Asked(self._count, question))
+
+    def _start(self) -> None:
+        """Begin every line whose questions depend on nothing that is still open."""
+        started = True
+        while started:
+            started = False
+            for one in [w for w in self._waiting if one_may(w, self._done, self._known)]:
+                self._waiting.remove(one)
+                started = True
+                if self.found.frail:
+                    self._done.add(one.name)
+                    self.found.inconclusive.setdefault(one.name, _FRAIL)
+                else:
+                    self._go_on(one.name, one.line(), None)
+
+    def _lines(self) -> Iterable[_Waiting]:
+        found, wishes = self.found, self.wishes
+        both = (Version.TLS12.word, Version.TLS13.word)
+        asked = [Version.TLS12, Version.TLS13]
+        if "early_data" in wishes.facts:
+            yield _line(_EARLY, (), key_exchanges.early_data, found, wishes)
+        if "client_renegotiation" in wishes.facts:
+            yield _line(_AGAIN, (), key_exchanges.renegotiation, found, wishes)
+        if wishes.wants(_EVERY_VERSION):
+            yield _Waiting(Version.SSL2.word, frozenset(), partial(lines.sslv2, found))
+            asked += OLD
+        for version in asked:
+            # Old versions are refused by most, so that their rare suites are asked meanwhile.
+            whole = version >= Version.TLS12
+            places = range(len(portions(version)) if whole else 1)
+            yield _line(version.word, (), lines.version, found, wishes, version, places)
+        for version in asked:
+            rest = range(1, len(portions(version)))
+            if version < Version.TLS12:
+                name = version.word + _RARE
+                yield _line(name, (), lines.version, found, wishes, version, rest)
+        yield _line("small hello", both, lines.small, found, wishes)
+        every = [version.word for version in asked]
+        every += [version.word + _RARE for version in asked if version < Version.TLS12]
+        for version in asked:
+            if version is not Version.TLS13:
+                name = f"certificate {version.word}"
+                yield _line(name, every, lines.identity, found, wishes, version)
+            yield from self._of_version(version)
+        yield from self._single(both, every)
+
+    def _of_version(self, version: Version) -> Iterable[_Waiting]:
+        """The lines about the suites of a version."""
+        found, wishes, word = self.found, self.wishes, version.word
+        places, after = range(len(portions(version))), [word, word + _RARE]
+        if wishes.wants(SUITES):
+            names = [f"{word} suites {place}" for place in places]
+            for place, name in zip(places, names, strict=True):
+                yield _line(name, after, suite_lines.suites, found, wishes, version, place)
+            yield _line(f"{word} order", names, suite_lines.order, found, wishes, version)
+        elif wishes.wants(frozenset({"outside"})) and wishes.profiles:
+            for place in places:
+                name = f"{word} outside {place}"
+                yield _line(name, after, suite_lines.outside, found, wishes, version, place)
+
+    def _single(self, both: tuple[str, ...], every: list[str]) -> Iterable[_Waiting]:
+        found, wishes, facts = self.found, self.wishes, self.wishes.facts
+        whole = [*every, *(f"certificate {v.word}" for v in HELLOS if v is not Version.TLS13)]
+        modern = [*whole, "certificate TLSv1.3"]
+        yield _line(modern[-1], [*both, _EARLY, _AGAIN], key_exchanges.identity13, found, wishes)
+        if "client_renegotiation" in facts:
+            before = key_exchanges.renegotiation_before
+            yield _line("renegotiation before", [*whole, _AGAIN], before, found, wishes)
+        last = [*whole, _AGAIN, "renegotiation before"]
+        yield _line("client certificate", last, key_exchanges.client_certificate, found, wishes)
+        if not facts.isdisjoint({"dhe", "dh_bits"}):
+            yield _line("dhe", (), suite_lines.dhe, found, wishes, Version.TLS12)
+            yield _line("dhe before", [*every, "dhe"], suite_lines.dhe_before, found, wishes)
+        if "post_quantum" in facts:
+            yield _line("post-quantum", both[1:], group_lines.post_quantum, found, wishes)
+        if "alpn" in facts:
+            yield _line("alpn", both[:1], lines.alpn, found, wishes)
+        for fact, name in (("sni_missing", ""), ("sni_wrong", WRONG_NAME)):
+            if fact in facts:
+                given = (found, wishes, fact, name)
+                yield _line(fact, whole, lines.other_name, *given)
+                yield _line(f"{fact} 1.3", modern, key_exchanges.other_name13, *given)
+        ask = group_lines.groups if "groups" in facts else group_lines.groups_outside
+        if not facts.isdisjoint({"groups", "groups_outside"}):
+            later = [*whole, f"{Version.TLS13.word} groups"]
+            for version, after in ((Version.TLS13, both[1:]), (Version.TLS12, later)):
+                yield _Waiting(
+                    f"{version.word} groups",
+                    frozenset(after),
+                    lambda version=version: ask(  # type: ignore[misc]
+                        found, wishes, version, self._companion(found.chain)
+                    ),
+                )
+
+
+def _line(name: str, after: Iterable[str], line: Callable[..., Line], *given: object) -> _Waiting:
+    return _Waiting(name, frozenset(after), partial(line, *given))
+
+
+def one_may(waiting: _Waiting, done: set[str], known: set[str]) -> bool:
+    """Whether everything has ended that it comes after; what is not in the plan holds nobody up."""
+    return waiting.after & known <= done
+
+
+def _spoken(answer: Answer) -> bool:
+    """Whether the server has spoken TLS."""
+    if isinstance(answer, Inconclusive):
+        return answer.why.startswith("alert")
+    return not isinstance(answer, Lost)

@@ -1,0 +1,134 @@
+"""Lines of inquiry about cipher suites: which, in whose order, and which none should be. Pure."""
+
+from collections.abc import Generator
+
+from checks.tls.findings import Findings, Portion
+from checks.tls.lines import Answer, Line, ask, hello
+from checks.tls.outcomes import Accepted, Refused, Retry
+from checks.tls.question import Question, bounded, portions, suites_by
+from checks.tls.registry import Version, suites_for
+from checks.tls.wishes import Wishes
+
+
+def suites(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line:
+    """Every accepted suite of one portion: offer all, leave out what was chosen, until refused."""
+    portion = found.portions.setdefault((asked, place), Portion())
+    every = portions(asked)[place]
+    while not portion.complete and found.versions.get(asked):
+        left = [code for code in every if code not in portion.accepted]
+        if not left:
+            portion.complete = True
+            return
+        question = Question(name=f"{asked.word} suites", hello=hello(asked, left, wishes))
+        answer = yield from ask(found, question)
+        if isinstance(answer, Accepted | Retry):
+            found.accept(asked, answer)
+            portion.accepted.append(answer.suite)
+        elif isinstance(answer, Refused):
+            portion.complete = True
+        else:
+            return
+
+
+def order(found: Findings, wishes: Wishes, asked: Version) -> Line:
+    """Whose order decides, and the server's where it has one; after every portion."""
+    if not found.versions.get(asked):
+        return
+    parts = [found.portions[asked, place] for place in range(len(portions(asked)))]
+    if not all(part.complete for part in parts):
+        return
+    accepted = [code for part in parts for code in part.accepted]
+    if found.seen.get(asked, set()) - set(accepted):
+        # One and the same suite was accepted and refused: two servers behind one address?
+        found.inconclusive[f"{asked.word} suites"] = "contradictory answers"
+        return
+    place = {code: at for at, code in enumerate(suites_for(asked))}
+    ours = sorted(accepted, key=place.__getitem__)
+    if len(accepted) > 1 and accepted == ours:
+        turned = hello(asked, reversed(ours[: len(bounded(ours)[0])]), wishes)
+        answer = yield from ask(found, Question(name=f"{asked.word} order", hello=turned))
+        if isinstance(answer, Accepted | Retry):
+            mine = answer.suite == turned.suites[0]
+            found.preference[asked] = "client" if mine else "server"
+    elif len(accepted) > 1:
+        found.preference[asked] = "server"
+    if found.preference.get(asked) == "server":
+        merged = yield from _merged(found, wishes, asked, [part.accepted for part in parts])
+        if merged is None:
+            return
+        accepted = merged
+    found.order[asked] = tuple(accepted)
+
+
+def _merged(
+    found: Findings, wishes: Wishes, asked: Version, parts: list[list[int]]
+) -> Generator[Question, Answer, list[int] | None]:
+    """The accepted suites of all portions in the server's order, from its order in each.
+
+    A suite finds its place by being offered beside one other. What is rare mostly comes last, so
+    that the last one is tried first; the rest is a binary search.
+    """
+    merged: list[int] = []
+    for part in parts:
+        low = 0
+        for code in part:
+            high, middle = len(merged), len(merged) - 1
+            while low < high:
+                pair = hello(asked, (merged[middle], code), wishes)
+                answer = yield from ask(found, Question(name=f"{asked.word} order", hello=pair))
+                if not isinstance(answer, Accepted | Retry):
+                    return None
+                if answer.suite == code:
+                    high = middle
+                else:
+                    low = middle + 1
+                middle = (low + high) // 2
+            merged.insert(low, code)
+            low += 1
+    return merged
+
+
+def outside(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line:
+    """Which suites of this portion are accepted that one of the profiles does not allow?
+
+    What several profiles do not allow is asked at once, until everything of it is refused.
+    """
+    while found.versions.get(asked):
+        left = [
+            code
+            for code in portions(asked)[place]
+            if code not in found.seen[asked]
+            and any(code not in allowed for allowed in wishes.profiles.values())
+        ]
+        if left:
+            question = Question(name=f"{asked.word} outside", hello=hello(asked, left, wishes))
+            answer = yield from ask(found, question)
+            if isinstance(answer, Accepted | Retry):
+                found.accept(asked, answer)
+                continue
+            if not isinstance(answer, Refused):
+                return
+        found.decided |= {(asked, place, name) for name in wishes.profiles}
+        return
+
+
+def dhe(found: Findings, wishes: Wishes, asked: Version) -> Line:
+    """Is finite-field DHE accepted, and with how large a prime?"""
+    offer = hello(asked, suites_by(asked, "DHE"), wishes)
+    answer = yield from ask(found, Question(name="dhe", hello=offer, until="done"))
+    if isinstance(answer, Accepted):
+        found.accept(asked, answer)
+        found.dhe, found.dh_bits = True, answer.dh_bits
+    elif isinstance(answer, Refused):
+        found.dhe = False
+
+
+def dhe_before(found: Findings, wishes: Wishes) -> Line:
+    """The same below TLS 1.2 for servers that do not have it; after every version."""
+    newest = found.newest_old
+    if newest is Version.TLS12:
+        return
+    old = (Version.SSL3, Version.TLS10, Version.TLS11, Version.TLS12)
+    found.dhe = False if all(found.versions.get(one) is False for one in old) else None
+    if newest is not None:
+        yield from dhe(found, wishes, newest)

@@ -1,0 +1,272 @@
+"""The outline of a page: what it asks a browser to do, however its bytes are written."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.html import HOSTS_BOUND, TEXT_BOUND, Outline, Outliner, Resource, outline
+from checks.html_charset import decoded
+from checks.html_form import FORMS_BOUND
+from checks.html_reference import reference
+from checks.html_tokens import Tag, Text, tokens, unescaped
+
+BASE = "https://www.example/a/page?q=1"
+
+PAGE = """<!DOCTYPE html><html><head><meta charset=utf-8>
+<title> Kota &amp;
+ Kupang </title><!-- <script src=//hidden.example></script> -->
+<meta http-equiv="Refresh" content="5; url=/next?token=1">
+<META HTTP-EQUIV=content-security-policy CONTENT="script-src 'self'">
+<meta name=referrer content=no-referrer><meta name="generator" content="Wordpress 6.1">
+<link rel="stylesheet" href="http://css.example/a.css"><link rel=icon href=/i.ico>
+<link rel=canonical href=http://not-loaded.example/>
+<script src="//cdn.example/x.js"></script><script>if (a < b)
+{ "<img src=http://no.example>" }</script>
+</head><body><h1>Sela<b>mat</b></h1><p>da&#116;ang</p><style>p { color: red }</style>
+<a href="http://Other.Example:8080/x">x</a><a href=/y>y</a><a href="mailto:a@b.example">m</a>
+<img src='http://img.example/1.png' srcset="http://img.example/2.png 2x, /3.png 3x">
+<video src=https://v.example/v poster=p.png></video><iframe src=http://frame.example></iframe>
+<form action="/login?x=1" method=POST><input name=u><input type=PassWord></form>
+<form><button formaction="http://other.example/search">s</button></form>
+</body></html>"""
+
+
+def seen(page: str, **wishes: Any) -> Outline:
+    """The outline of a page that is written in UTF-8."""
+    return outline(page.encode(), wishes.get("charset", "utf-8"), wishes.get("base", BASE))
+
+
+def test_a_page_is_outlined() -> None:
+    """Title, text, hosts, forms, resources and meta elements of an ordinary page are told."""
+    found = seen(PAGE)
+    assert found.title == "Kota & Kupang"
+    assert found.text == "Selamat datang xym s"
+    assert found.link_hosts == ("other.example", "www.example")
+    assert found.script_hosts == ("cdn.example",)
+    assert found.inline_scripts == 1
+    assert found.refresh == "https://www.example/next"
+    assert found.csp == ("script-src 'self'",)
+    assert (found.referrer, found.generator) == ("no-referrer", "Wordpress 6.1")
+    assert not found.cut
+
+
+def test_forms_are_told_with_where_they_send() -> None:
+    """Each target of a form has its URL without query, its scheme, its method and its password."""
+    login, search, button = seen(PAGE).forms
+    assert (login.action, login.scheme) == ("https://www.example/login", "https")
+    assert (login.method, login.has_password) == ("post", True)
+    assert (search.action, search.method) == ("https://www.example/a/page", "get")
+    assert (button.action, button.scheme) == ("http://other.example/search", "http")
+    assert not button.has_password
+
+
+def test_resources_are_counted_by_kind_scheme_and_host() -> None:
+    """What a browser loads is counted; what it does not load, or what is hidden, is not."""
+    assert {(r.kind, r.scheme, r.host): r.count for r in seen(PAGE).resources} == {
+        ("style", "http", "css.example"): 1,
+        ("icon", "https", "www.example"): 1,
+        ("script", "https", "cdn.example"): 1,
+        ("image", "http", "img.example"): 2,
+        ("image", "https", "www.example"): 2,
+        ("media", "https", "v.example"): 1,
+        ("frame", "http", "frame.example"): 1,
+    }
+
+
+def test_a_base_element_moves_what_follows() -> None:
+    """The first base with an address is what later references are relative to."""
+    found = seen("<base href=http://b.example/d/><base href=//c.example><img src=x><form action=y>")
+    assert found.resources == (Resource(kind="image", scheme="http", host="b.example", count=1),)
+    assert found.forms[0].action == "http://b.example/d/y"
+
+
+def test_a_password_outside_any_form_is_seen() -> None:
+    """A password field without a form has no action: a script sends it."""
+    (form,) = seen("<div><input type=password></div>").forms
+    assert (form.action, form.scheme, form.has_password) == (None, "", True)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<title>no end",
+        "<script>no end <img src=http://x.example>",
+        "<!-- no end <img src=http://x.example>",
+        "<img src='http://x.example",
+        "<img src='http://x.example><img src=http://y.example>",
+        "<img src=http://x.example",
+        "<template>unseen</template>",
+        "<script></scripty <img src=http://x.example>",
+        "<textarea><img src=http://x.example></textarea>",
+    ],
+)
+def test_what_is_not_closed_reaches_to_the_end(page: str) -> None:
+    """What a browser takes for text, for a comment or for nothing loads nothing here either."""
+    assert seen(page).resources == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "where"),
+    [
+        ("/x", ("https", "www.example")),
+        ("x:y", ("x", "")),
+        ("//a.example/x", ("https", "a.example")),
+        ("\\\\a.example\\x", ("https", "a.example")),
+        ("/\\a.example", ("https", "a.example")),
+        (" \n HT\tTP://u:p@A.example:80/?x@y", ("http", "a.example")),
+        ("http:a.example", ("http", "a.example")),
+        ("https:a", ("https", "www.example")),
+        ("http://[2001:db8::1]:80/", ("http", "2001:db8::1")),
+        ("javascript:alert(1)", ("javascript", "")),
+        ("data:text/html,http://x", ("data", "")),
+        ("", ("https", "www.example")),
+        ("//a\x1b[1m.example", ("https", "a\ufffd[1m.example")),
+    ],
+)
+def test_references_lead_where_a_browser_goes(written: str, where: tuple[str, str]) -> None:
+    """Scheme and host as browsers read them, backslashes, stray spaces and credentials included."""
+    assert reference(written, "https", "www.example") == where
+
+
+@pytest.mark.parametrize(
+    ("page", "charset", "text"),
+    [
+        ("é".encode(), "", "é"),
+        ("été".encode("latin-1"), "", "été"),
+        ("é".encode("latin-1"), "ISO-8859-1", "é"),
+        ("é".encode("utf-16"), "iso-8859-1", "é"),
+        (b"\xef\xbb\xbf\xc3\xa9", "koi8-r", "é"),
+        ("<meta charset=koi8-r>й".encode("koi8-r"), "", "<meta charset=koi8-r>й"),
+        (b"<meta charset=utf-16>\xc3\xa9", "", "<meta charset=utf-16>é"),
+        (b"abc-", "punycode", "abc-"),
+        (b"a\xc3", "", "a\ufffd"),
+        (b"\xff\xfe\x00", "", "\ufffd"),
+        (b"a\x00\x81", "windows-1252", "a\ufffd\ufffd"),
+        ("国".encode("gb18030") * 20_000, "gbk", "国" * 20_000),
+    ],
+)
+def test_the_character_set_is_found(page: bytes, charset: str, text: str) -> None:
+    """Mark, reply, page, UTF-8, Windows-1252, in that order; other codecs are not used."""
+    assert decoded(page, charset) == text
+
+
+def test_a_number_of_thousands_of_digits_is_no_character() -> None:
+    """A character reference that no integer may be made of is replaced."""
+    assert unescaped("a&#" + "1" * 10_000 + ";&lt;") == "a\ufffd<"
+
+
+def test_bounds_are_told() -> None:
+    """Too much text, too many hosts or forms: what is left out is said."""
+    for page in (
+        "<p>" + "a " * TEXT_BOUND,
+        "".join(f"<img src=//{n}.example>" for n in range(HOSTS_BOUND + 1)),
+        "".join(f"<a href=//{n}.example>" for n in range(HOSTS_BOUND + 1)),
+        "<form></form>" * (FORMS_BOUND + 1),
+    ):
+        found = seen(page)
+        assert found.cut
+        assert len(found.text) <= TEXT_BOUND
+        assert max(len(found.resources), len(found.link_hosts), len(found.forms)) <= HOSTS_BOUND
+
+
+_PIECES = (
+    *(
+        "<",
+        "</",
+        "<!",
+        "<!--",
+        "-->",
+        "<a",
+        "<script",
+        "</script",
+        "<title>",
+        "<template>",
+        "<base",
+    ),
+    *(
+        "href=",
+        "src='http://x.example'",
+        '"',
+        "'",
+        ">",
+        "=",
+        "&",
+        "&#1;",
+        "href=//",
+        "[",
+        "\\",
+        " ",
+    ),
+    *(
+        "<form",
+        "action=//y>",
+        "</form>",
+        "<input",
+        "type=password",
+        "\x00",
+        "é",
+        "\ud800",
+        "<base",
+        "href=//",
+    ),
+    *("<meta", "http-equiv=refresh", "content='0;url=x'"),
+)
+FRAGMENTS = st.lists(st.sampled_from(_PIECES) | st.text(max_size=5), max_size=60)
+
+
+@given(pieces=FRAGMENTS)
+def test_any_page_has_one_outline(pieces: list[str]) -> None:
+    """Whatever is written, nothing raises, steps end, and the same page gives the same outline."""
+    page = " ".join(pieces).encode("utf-8", "surrogatepass")
+    outliner, steps = Outliner(page, "", BASE), 0
+    while not outliner.step():
+        steps += 1
+        assert steps <= len(page) + 2
+    assert outliner.outline() == outline(page, "", BASE)
+
+
+@given(pieces=FRAGMENTS)
+def test_tokens_hold_no_more_than_the_page(pieces: list[str]) -> None:
+    """Texts are pieces of the page in its order, and there are no more tokens than characters."""
+    page = "".join(pieces)
+    found, at = list(tokens(page)), 0
+    assert len(found) <= len(page)
+    for token in found:
+        if isinstance(token, Text):
+            at = page.index(token.written, at) + len(token.written)
+        elif isinstance(token, Tag):
+            assert token.name == token.name.lower()
+
+
+@given(page=st.binary(max_size=300), charset=st.sampled_from(["", "utf-8", "gbk", "big5", "x"]))
+def test_any_bytes_are_text(page: bytes, charset: str) -> None:
+    """Nothing raises, and there is neither NUL nor half a character in what was read."""
+    text = decoded(page, charset)
+    assert "\0" not in text
+    text.encode()
+
+
+HOSTILE = (
+    "<!--", "<a", "</", "<!", "<a x='", "<a b ", "<script></", "&", "<a =", "<a b=", "<a a\"'",
+    "<title>", "<img srcset='" + "," * 900 + "'>", "<form action='" + "../" * 600 + "'></form>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_the_work_grows_with_the_page_and_no_faster(unit: str) -> None:
+    """Eight times as much of what makes a parser start anew costs far less than 64 times."""
+
+    def cost(size: int) -> float:
+        page = (unit * (size // len(unit) + 1))[:size].encode()
+        return min(_spent(page) for _ in range(3))
+
+    assert cost(131_072) < 30 * max(cost(16_384), 0.000_2)
+
+
+def _spent(page: bytes) -> float:
+    since = time.process_time()
+    outline(page, "", BASE)
+    return time.process_time() - since

@@ -1,0 +1,279 @@
+"""The plan of a survey against servers on paper: the truth, or inconclusive, never wrong."""
+
+import random
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.tls.lines import Answer
+from checks.tls.outcomes import Inconclusive, Refused
+from checks.tls.plan import MOST_QUESTIONS, Survey
+from checks.tls.posture import fields_of
+from checks.tls.question import Lost, Question
+from checks.tls.registry import POST_QUANTUM, Version, group_name, suite_name, suites_for
+from checks.tls.wishes import Wishes, asked_for
+from tests.checks.tls.paper import SILENCE, PaperServer, carry_out, curved
+
+WITH_HELLOS = (Version.SSL3, Version.TLS10, Version.TLS11, Version.TLS12, Version.TLS13)
+GOOD = frozenset({0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030})
+PROFILES = {"good": GOOD, "empty": frozenset[int]()}
+
+
+def survey_of(*, full: bool = False, needs: frozenset[str] | None = None) -> Survey:
+    """A survey with two profiles."""
+    facts = asked_for(needs, full=full)
+    groups = {"curves": frozenset({23, 29})}
+    wishes = Wishes(
+        facts=facts, name="web.example", full=full, profiles=PROFILES, group_profiles=groups
+    )
+    return Survey(wishes, lambda _chain: None)
+
+
+def surveyed(survey: Survey, server: PaperServer) -> dict[str, object]:
+    """The fields of the evidence after the whole survey."""
+    carry_out(survey, server)
+    return fields_of(survey.found, survey.wishes)
+
+
+@st.composite
+def servers(draw: st.DrawFn) -> PaperServer:
+    """Any set of versions with any suites in any order."""
+    versions = draw(st.sets(st.sampled_from(WITH_HELLOS)))
+    suites: dict[Version, tuple[int, ...]] = {}
+    for version in sorted(versions):
+        every = suites_for(version)
+        chosen = draw(st.lists(st.sampled_from(every), min_size=1, max_size=8, unique=True))
+        suites[version] = tuple(chosen)
+    groups = draw(st.lists(st.sampled_from((0x11EC, 29, 23, 24, 25)), min_size=1, unique=True))
+    return PaperServer(
+        suites=suites,
+        groups=tuple(groups),
+        ordered=draw(st.booleans()),
+        says_version=draw(st.booleans()),
+    )
+
+
+def faulty(seed: int, share: float, lasting: bool) -> Callable[[int, Question], Answer | None]:
+    """Some answers are lost, each in one of the ways in which nothing follows from it.
+
+    `lasting`: some kinds of questions never find an answer, and the others always do.
+    """
+    dice = random.Random(seed)
+
+    def fault(_count: int, question: Question) -> Answer | None:
+        one = random.Random(f"{seed} {question.name}") if lasting else dice
+        return one.choice(SILENCE) if one.random() < share else None
+
+    return fault
+
+
+def names(suites: Mapping[Version, tuple[int, ...]], version: Version) -> list[str]:
+    """The truth about a version's suites, as names."""
+    return [suite_name(code) for code in suites.get(version, ())]
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=servers())
+def test_a_full_survey_tells_the_whole_truth(server: PaperServer) -> None:
+    """Versions, suites in the server's order, whose order decides, groups: exactly as they are."""
+    found = surveyed(survey_of(full=True), server)
+    truth = [version for version in WITH_HELLOS if accepts(server, version)]
+    if not truth:
+        assert found["outcome"] == "tls"
+        assert "protocols" not in found
+        return
+    assert found["protocols"] == tuple(version.word for version in truth)
+    doubts = found["inconclusive"]
+    assert isinstance(doubts, tuple)
+    assert all(one.endswith("no exchange on paper") for one in doubts)
+    told = found["cipher_suites"]
+    assert isinstance(told, dict)
+    preference = found["suite_preference"]
+    assert isinstance(preference, dict)
+    for version in truth:
+        right = names(server.suites, version)
+        assert sorted(told[version.word]) == sorted(usable(server, version))
+        if server.ordered and preference.get(version.word) == "server":
+            assert list(told[version.word]) == [one for one in right if one in told[version.word]]
+        if not server.ordered and len(told[version.word]) > 1:
+            assert preference[version.word] == "client"
+    if Version.TLS13 in truth and Version.TLS12 not in truth:
+        assert found["groups"] == tuple(map(group_name, server.groups))
+
+
+def accepts(server: PaperServer, version: Version) -> bool:
+    """Whether any suite of this version can be agreed."""
+    return bool(usable(server, version))
+
+
+def usable(server: PaperServer, version: Version) -> list[str]:
+    """The suites that can be agreed with our hellos: post-quantum groups are of TLS 1.3 alone."""
+    classical = [group for group in server.groups if group not in POST_QUANTUM]
+    return [
+        suite_name(code)
+        for code in server.suites.get(version, ())
+        if version is Version.TLS13 or classical or not curved(code)
+    ]
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    server=servers(),
+    seed=st.integers(0, 2**32),
+    share=st.sampled_from((0.05, 0.3, 0.7, 1.0)),
+    lasting=st.booleans(),
+    full=st.booleans(),
+)
+def test_lost_answers_never_become_wrong_ones(
+    server: PaperServer, seed: int, share: float, lasting: bool, full: bool
+) -> None:
+    """Whatever is lost, each defined fact is the one that holds; the rest is undefined."""
+    server.fault = faulty(seed, share, lasting)
+    found = surveyed(survey_of(full=full), server)
+    truth = [version.word for version in WITH_HELLOS if accepts(server, version)]
+    if found["outcome"] != "ok":
+        assert "protocols" not in found
+        return
+    seen = found["protocols_seen"]
+    assert isinstance(seen, tuple)
+    assert set(seen) <= set(truth)
+    assert found.get("protocols") in (None, tuple(truth))
+    assert found.get("protocol") in (None, truth[-1])
+    told = found.get("cipher_suites")
+    if isinstance(told, dict):
+        assert set(told) == set(truth)
+        for version in WITH_HELLOS:
+            assert sorted(told.get(version.word, ())) == sorted(usable(server, version))
+    outside = found["outside"]
+    assert isinstance(outside, dict)
+    every = {name for version in WITH_HELLOS for name in usable(server, version)}
+    allowed = {suite_name(code) for code in GOOD}
+    if "good" in outside:
+        assert bool(outside["good"]) is bool(every - allowed)
+        assert set(outside["good"]) <= every - allowed
+    searched = found["outside_searched"]
+    assert isinstance(searched, dict)
+    if "good" in searched:
+        assert set(outside["good"]) == every - allowed
+    modern = truth[-1] == "TLSv1.3"
+    quantum = modern and not set(server.groups).isdisjoint(POST_QUANTUM)
+    assert found.get("post_quantum") in (None, quantum)
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=servers())
+def test_a_verdict_decides_every_profile(server: PaperServer) -> None:
+    """Outside of a profile: a list that is empty exactly when nothing else is accepted."""
+    found = surveyed(survey_of(), server)
+    if found["outcome"] != "ok":
+        return
+    every = {name for version in WITH_HELLOS for name in usable(server, version)}
+    outside = found["outside"]
+    assert isinstance(outside, dict)
+    assert set(outside["good"]) == every - {suite_name(code) for code in GOOD}
+    assert set(outside["empty"]) == every
+    assert found["outside_searched"] == {"good": True, "empty": True}
+    assert "cipher_suites" not in found
+
+
+def test_a_verdict_of_a_good_server_needs_few_questions() -> None:
+    """A server as the guidelines want it costs fewer than twenty questions."""
+    suites = {Version.TLS12: (0xC02F, 0xC030), Version.TLS13: (0x1301, 0x1302, 0x1303)}
+    server = PaperServer(suites=suites, groups=(0x11EC, 29, 23))
+    survey = survey_of()
+    assert carry_out(survey, server) < 20
+    found = fields_of(survey.found, survey.wishes)
+    assert found["protocols"] == ("TLSv1.2", "TLSv1.3")
+    assert found["outside"] == {"good": (), "empty": found["outside"]["empty"]}
+    assert found["post_quantum"] is True
+
+
+def test_what_no_rule_mentions_is_not_asked() -> None:
+    """Without rules on protocols or suites three questions are enough."""
+    suites = {Version.TLS12: (0xC02F,), Version.TLS13: (0x1301,)}
+    survey = survey_of(needs=frozenset({"trusted", "days_left"}))
+    assert carry_out(survey, PaperServer(suites=suites)) == 2
+    assert "protocols" not in fields_of(survey.found, survey.wishes)
+
+
+def test_a_silent_server_is_not_asked_everything_thrice() -> None:
+    """Where nobody speaks TLS each question is asked once or twice, and the outcome is told."""
+    server = PaperServer(suites={}, fault=lambda _count, _asked: Inconclusive("closed"))
+    survey = survey_of(full=True)
+    assert carry_out(survey, server) < 40
+    assert fields_of(survey.found, survey.wishes)["reason"] == "closed without an answer"
+
+
+def test_a_server_that_takes_small_hellos_alone_is_available() -> None:
+    """Large hellos fall silent, a small one is answered: outcome ok, the rest inconclusive."""
+
+    def fault(_count: int, question: Question) -> Answer | None:
+        large = question.hello is None or len(question.hello.records()) > 300
+        return Inconclusive("timeout") if large else None
+
+    server = PaperServer(suites={Version.TLS12: (0xC02F,)}, fault=fault)
+    survey = survey_of()
+    found = surveyed(survey, server)
+    assert (found["outcome"], found["protocols_seen"]) == ("ok", ("TLSv1.2",))
+    assert "protocols" not in found
+    assert survey.found.chain == (b"leaf",)
+
+
+def test_internal_error_to_an_old_version_is_a_refusal_when_newer_ones_are_accepted() -> None:
+    """OpenSSL's answer to a version whose signatures its policy forbids, twice the same."""
+
+    def fault(_count: int, question: Question) -> Answer | None:
+        old = question.hello is not None and question.hello.version < Version.TLS12
+        return Inconclusive("alert internal_error") if old else None
+
+    suites = {Version.TLS12: (0xC02F,), Version.TLS13: (0x1301,)}
+    found = surveyed(survey_of(), PaperServer(suites=suites, fault=fault))
+    assert found["protocols"] == ("TLSv1.2", "TLSv1.3")
+    alone = surveyed(survey_of(), PaperServer(suites={}, fault=fault))
+    assert alone["outcome"] == "tls"
+    assert "protocols" not in alone
+
+
+def test_two_servers_behind_one_address_are_no_suites() -> None:
+    """A suite that is accepted and then refused makes the list inconclusive, not short."""
+    calls = iter(range(10_000))
+
+    def fault(_count: int, question: Question) -> Answer | None:
+        return Refused(alert=40) if question.name == "TLSv1.2 suites" and next(calls) == 0 else None
+
+    suites = {Version.TLS12: (0xC02F, 0xC030, 0x009C)}
+    server = PaperServer(suites=suites, fault=fault)
+    survey = survey_of(full=True)
+    survey.found.seen.setdefault(Version.TLS12, set()).add(0x009C)
+    found = surveyed(survey, server)
+    assert "cipher_suites" not in found
+    assert "TLSv1.2 suites: contradictory answers" in str(found["inconclusive"])
+
+
+def test_a_server_that_accepts_everything_ends() -> None:
+    """Every suite of every version and more groups than there are: bounded, and told."""
+    suites = {version: suites_for(version) for version in WITH_HELLOS}
+    survey = survey_of(full=True)
+    assert carry_out(survey, PaperServer(suites=suites, groups=(29,))) <= MOST_QUESTIONS
+    found = fields_of(survey.found, survey.wishes)
+    assert "cipher_suites" not in found
+    assert "too many questions" in str(found["inconclusive"])
+
+
+@pytest.mark.parametrize("at", [0, 3, 12])
+def test_a_survey_that_is_cut_off_says_so(at: int) -> None:
+    """What is open when the time is up is inconclusive, and a late answer changes nothing."""
+    server = PaperServer(suites={Version.TLS12: (0xC02F,), Version.TLS13: (0x1301,)})
+    survey = survey_of()
+    first = survey.take()
+    for asked in first[:at]:
+        survey.answer(asked.number, server.answer(asked.question))
+    survey.cut("out of time")
+    assert survey.finished
+    for asked in first:
+        survey.answer(asked.number, Lost("timeout"))
+    found = fields_of(survey.found, survey.wishes)
+    assert "outside" not in found or found["outside"] == {"empty": found["outside"].get("empty")}
+    assert "out of time" in str(survey.found.inconclusive)
