@@ -42,6 +42,15 @@ class Place:
             f"{part}Connection: close\r\n\r\n"
         ).encode("ascii")
 
+    def post(self, content: bytes, kind: str = "text/plain") -> bytes:
+        """A whole POST request with this content; one a connection, no coding asked for."""
+        head = (
+            f"POST {self._path} HTTP/1.1\r\nHost: {self._authority}\r\n"
+            f"User-Agent: sasando\r\nAccept-Encoding: identity\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode("ascii") + content
+
     @property
     def path(self) -> str:
         """The path without its query."""

@@ -2,13 +2,15 @@
 
 Enforces: every read is bounded; nothing but regular files below the directory is opened, and no
 symbolic link is followed; a size is a claim and costs nothing. Leaves to others: what the files
-say (`monitor.verify`). Other files beside `checkpoint`, `tile` and `evidence` are not the log's.
+say (`monitor.verify`). Other files beside `checkpoint`, `tile`, `evidence` and `cosigned` are not
+the log's.
 """
 
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from monitor.derive import Changes
@@ -30,6 +32,7 @@ from monitor.ledger.tiles import (
 
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 MAX_RECORD_BYTES = 64_000_000
+MAX_COSIGNED = 1_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Non-blocking: a named pipe in place of a file must not hold us up.
@@ -79,6 +82,12 @@ class ExportedLog:
         """The one checkpoint."""
         if self._note is not None:
             yield None, self._note
+
+    def cosigned(self) -> Iterator[tuple[str | None, int | None, bytes]]:
+        """The checkpoints under `cosigned`, as witnesses cosigned them."""
+        for path in islice(self._files("cosigned"), MAX_COSIGNED):
+            note = self._read(path, MAX_NOTE_BYTES)
+            yield None, None, note or b""
 
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The entries, bundle by bundle, up to the first that cannot be read."""

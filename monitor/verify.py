@@ -1,6 +1,8 @@
 """Proof by recomputation: everything from the entries' bytes, trust from the given key alone. Pure
 but for what the `Source` reads; streaming, so that memory stays flat.
 
+Cosignatures are believed where the caller names the witness's key, and counted where not.
+
 Checks, in this order for each entry: it is there, it can be read, it follows from what came
 before, the evidence it names is stored; its leaf is in the stored tile; the root equals that of
 every checkpoint at its size. At the end: every tile, every derived row, every evidence record.
@@ -13,19 +15,24 @@ each distinct evidence record that is really stored.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from monitor.derive import Changes, Fold, named_records, read_entry
-from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
+from monitor.ledger.checkpoint import Checkpoint, CosignedCheckpoint, open_cosigned
 from monitor.ledger.entry import EntryError, LogOpened
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
+from monitor.ledger.note import parse_unverified
 from monitor.ledger.signer import Verifier, encode_base64
 from monitor.ledger.tiles import TILE_WIDTH, Tile, TileTree
+from monitor.ledger.witness import short_name
 from monitor.text import Language, say
 
 MAX_FINDINGS = 20
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,13 @@ class Source(Protocol):
         """(claimed size or None, note) of every checkpoint kept inside, ascending."""
         ...
 
+    def cosigned(self) -> Iterator[tuple[str | None, int | None, bytes]]:
+        """(claimed witness or None, claimed size or None, note) of every cosignature kept inside.
+
+        A witness is named as `monitor.ledger.witness.short_name` does.
+        """
+        ...
+
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
         """(index, bytes) of the entries below size, ascending; a missing one is left out.
 
@@ -100,6 +114,22 @@ class Source(Protocol):
 
 
 @dataclass(slots=True)
+class Witnessed:
+    """What one trusted witness vouches for: how often, up to which size, and when by its clock."""
+
+    count: int = 0
+    size: int = 0
+    at_s: int = 0
+
+    @property
+    def at(self) -> str | None:
+        """RFC 3339; None for a time that no calendar has."""
+        if self.at_s > _LAST_SECOND:
+            return None
+        return datetime.fromtimestamp(self.at_s, UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
 class Proof:
     """What verification came to; `verdict` and `as_json` are the contract's."""
 
@@ -110,6 +140,10 @@ class Proof:
     unsigned_tail: int = 0
     records: int = 0
     figures: bool = False
+    witnesses: dict[str, Witnessed] = field(default_factory=dict)
+    """Every trusted witness, whether it cosigned anything or not."""
+    strangers: int = 0
+    """Cosignatures of witnesses whose keys nobody named: they prove nothing here."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
 
@@ -142,6 +176,17 @@ class Proof:
             said.append(say("verify.no-anchor", lang))
         if self.unusable is None and self.unsigned_tail:
             said.append(say("verify.unsigned-tail", lang, count=self.unsigned_tail))
+        return said if self.unusable is not None else [*said, *self._witnessed(lang)]
+
+    def _witnessed(self, lang: Language) -> list[str]:
+        said = []
+        for name, one in self.witnesses.items():
+            values = {"name": name, "size": one.size, "at": one.at or "–", "count": one.count}
+            said.append(
+                say("verify.witnessed" if one.count else "verify.unwitnessed", lang, **values)
+            )
+        if self.strangers:
+            said.append(say("verify.strangers", lang, count=self.strangers))
         return said
 
     def as_json(self, lang: Language) -> dict[str, object]:
@@ -157,6 +202,16 @@ class Proof:
                 "unsigned_tail": self.unsigned_tail,
                 "records": self.records,
                 "figures": self.figures,
+                "witnesses": [
+                    {
+                        "name": name,
+                        "cosignatures": one.count,
+                        "size": one.size if one.count else None,
+                        "at": one.at if one.count else None,
+                    }
+                    for name, one in self.witnesses.items()
+                ],
+                "unknown_cosignatures": self.strangers,
             },
             "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in told],
         }
@@ -177,15 +232,18 @@ def verify(
     verifier: Verifier,
     anchors: Sequence[Anchored] = (),
     progress: Callable[[int, int], None] = lambda _done, _size: None,
+    witnesses: Sequence[Verifier] = (),
 ) -> Proof:
-    """Recompute everything; `verifier` and `anchors` are what the caller trusts."""
-    proof = Proof()
+    """Recompute everything; `verifier`, `anchors`, `witnesses` are what the caller trusts."""
+    proof = Proof(witnesses={short_name(one): Witnessed() for one in witnesses})
     origin, size, root = source.head()
     proof.size = size
     if origin != verifier.name and origin:
         proof.add(None, "verify.origin", there=origin, here=verifier.name)
-    expected = _checkpoints(source, verifier, size, proof)
-    _anchor(anchors, verifier, size, expected, proof)
+    opening = _Opening(verifier, witnesses, proof)
+    expected = _checkpoints(source, opening, size, proof)
+    _cosigned(source, opening, size, expected, proof)
+    _anchor(anchors, opening, size, expected, proof)
     tree = _Walk(source, verifier.name, proof, expected).run(size, progress)
     proof.root = tree.root()
     if root is not None and tree.size == size and root != proof.root:
@@ -201,14 +259,59 @@ def verify(
     return proof
 
 
+class _Opening:
+    """Opens notes by the trusted keys and counts whose cosignatures are on them."""
+
+    def __init__(self, verifier: Verifier, witnesses: Sequence[Verifier], proof: Proof) -> None:
+        self._verifier, self._witnesses, self._proof = verifier, witnesses, proof
+
+    def open(self, note: bytes) -> Checkpoint:
+        """The checkpoint, signed by the log; LedgerError, also for a trusted witness's forgery."""
+        opened = open_cosigned(note, self._verifier, self._witnesses)
+        self._count(opened)
+        return opened.checkpoint
+
+    def _count(self, opened: CosignedCheckpoint) -> None:
+        for signature in opened.cosignatures:
+            seen = self._proof.witnesses[f"{signature.name}+{signature.key_id.hex()}"]
+            seen.count += 1
+            if opened.checkpoint.size >= seen.size:
+                seen.size, seen.at_s = opened.checkpoint.size, signature.cosigned_at()
+
+
+def _cosigned(
+    source: Source,
+    opening: _Opening,
+    size: int,
+    expected: dict[int, list[bytes]],
+    proof: Proof,
+) -> None:
+    """Each of them is a checkpoint of the log besides, by the witness that it is kept under."""
+    for witness, claimed, note in source.cosigned():
+        try:
+            head = opening.open(note)
+        except LedgerError as error:
+            proof.add(None, "verify.cosigned", size=claimed or 0, why=str(error))
+            continue
+        signers = {f"{s.name}+{s.key_id.hex()}" for s in parse_unverified(note).signatures}
+        if claimed not in (None, head.size) or not (witness is None or witness in signers):
+            proof.add(None, "verify.cosigned-row", size=head.size, witness=str(witness))
+        if not signers & proof.witnesses.keys():
+            proof.strangers += 1
+        if head.size > size:
+            proof.add(None, "verify.cut", signed=head.size, size=size)
+        else:
+            _expect(expected, head, proof)
+
+
 def _checkpoints(
-    source: Source, verifier: Verifier, size: int, proof: Proof
+    source: Source, opening: _Opening, size: int, proof: Proof
 ) -> dict[int, list[bytes]]:
     """Roots by size that the key has signed, from inside."""
     expected: dict[int, list[bytes]] = {}
     for claimed, note in source.checkpoints():
         try:
-            head = open_checkpoint(note, verifier)
+            head = opening.open(note)
         except LedgerError as error:
             proof.add(None, "verify.checkpoint", size=claimed or 0, why=str(error))
             continue
@@ -232,14 +335,14 @@ def _expect(expected: dict[int, list[bytes]], head: Checkpoint, proof: Proof) ->
 
 def _anchor(
     anchors: Sequence[Anchored],
-    verifier: Verifier,
+    opening: _Opening,
     size: int,
     expected: dict[int, list[bytes]],
     proof: Proof,
 ) -> None:
     for anchored in anchors:
         try:
-            head = open_checkpoint(anchored.note, verifier)
+            head = opening.open(anchored.note)
         except LedgerError as error:
             proof.add(None, "verify.anchor", place=anchored.place, why=str(error))
             continue

@@ -61,6 +61,8 @@ def test_the_json_is_that_of_the_contract(url: str, tmp_path: Path) -> None:
         "unsigned_tail": 0,
         "records": 3,
         "figures": True,
+        "witnesses": [],
+        "unknown_cosignatures": 0,
     }
     assert said["findings"] == []
 
@@ -146,6 +148,7 @@ def test_every_finding_has_a_sentence(lang: Language) -> None:
     keys = set(re.findall(r'"(verify\.[a-z-]+)"', source)) | {"verify.intact", "verify.tampered"}
     names = (
         "size there here why place anchored signed sha256 path table row column index what count"
+        " name at witness"
     )
     for key in keys:
         assert say(key, lang, **dict.fromkeys(names.split(), 1))

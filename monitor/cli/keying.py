@@ -35,7 +35,9 @@ def new(
     ],
     origin: Annotated[
         str,
-        typer.Option("--origin", metavar="NAME", help="Name of the log that the key signs for."),
+        typer.Option(
+            "--origin", metavar="NAME", help="Name of the log or witness that the key signs for."
+        ),
     ],
     passphrase_file: Annotated[
         Path | None,
@@ -53,6 +55,10 @@ def new(
             help="Leave the key open, for something else to encrypt it (systemd-creds).",
         ),
     ] = False,
+    witness: Annotated[
+        bool,
+        typer.Option("--witness", help="A witness's key, for cosignatures alone."),
+    ] = False,
     lang: LangOption = None,
 ) -> None:
     """Make a key pair: the private key, and beside it the verifier key.
@@ -61,7 +67,7 @@ def new(
     """
     from monitor.ledger.errors import KeyFileError
     from monitor.ledger.keys import create_key, write_vkeys
-    from monitor.ledger.signer import Signer, require_name
+    from monitor.ledger.signer import Cosigner, Signer, require_name
 
     language = preferred_language(lang)
     if (passphrase_file is None) != unencrypted:
@@ -75,7 +81,8 @@ def new(
     if public.exists():
         raise KeyFileError("ledger.key-exists", path=str(public))
     key = create_key(path, passphrase, unencrypted_at_rest=unencrypted)
-    verifier = Signer(name=origin, key=key).verifier
+    signer = Cosigner(name=origin, key=key, time=0) if witness else Signer(name=origin, key=key)
+    verifier = signer.verifier
     # Crash here: a private key without its verifier key; it was never used, make another.
     write_vkeys(public, [verifier])
     typer.echo(verifier.vkey)

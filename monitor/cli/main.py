@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "ledger": ("proving", "The signed log."),
     "keys": ("keying", "Signing keys and verifier keys."),
+    "witness": ("witnessing", "A witness of other agents' logs."),
     "alert": ("alerting", "Alerts."),
 }
 """Module and first sentence of each command, in the order people see them."""

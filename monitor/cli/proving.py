@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,6 +81,15 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    witnesses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            metavar="VKEY|FILE",
+            help="The key of a witness, instead of the configured ones; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -94,7 +104,8 @@ def verify(
     """
     language = preferred_language(lang)
     try:
-        proof = _proof(path, key, checkpoints or [], mark, config, language)
+        outside = _Outside(key, checkpoints or [], mark, witnesses or [], config)
+        proof = _proof(path, outside, language)
     except Exception as error:
         # Typed errors only: a script that asked for data gets the verdict as data too.
         told = sentences(error, language)
@@ -117,29 +128,51 @@ def _unusable(told: Sequence[str]) -> dict[str, Any]:
     return {"verdict": "unusable", "size": 0, "root": "", "checked": {}, "findings": findings}
 
 
-def _proof(
-    path: str,
-    key: str | None,
-    checkpoints: Sequence[Path],
-    mark: Path | None,
-    config: Path | None,
-    lang: Language,
-) -> "Proof":
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What the caller trusts, as the command line has it."""
+
+    key: str | None
+    checkpoints: Sequence[Path]
+    mark: Path | None
+    witnesses: Sequence[str]
+    config: Path | None
+
+
+def _proof(path: str, outside: _Outside, lang: Language) -> "Proof":
     from monitor.verify import verify as prove
 
     judged = None if "://" in path else Path(path)
-    verifiers = trusted(key, config, judged)
+    verifiers = trusted(outside.key, outside.config, judged)
+    named = [one for place in outside.witnesses for one in _witnesses(place, judged)]
     with ExitStack() as stack:
         source = stack.enter_context(_source(path))
         origin = source.head()[0]
         verifier = next((one for one in verifiers if one.name == origin), verifiers[0])
-        anchors = [_anchored(file) for file in checkpoints]
-        anchors += _marks(mark, config, verifier, key is not None, lang)
+        anchors = [_anchored(file) for file in outside.checkpoints]
+        keyed = outside.key is not None or outside.mark is not None
+        agent = _agent(outside.config, keyed, lang)
+        agent = agent if agent is not None and agent.origin == verifier.name else None
+        anchors += _marks(outside.mark, agent)
+        if agent is not None and not named:
+            named = [one.verifier for one in agent.witnesses]
         progress = stack.enter_context(progress_bar(say("cli.verify-progress", lang)))
-        proof = prove(source, verifier, anchors, progress)
+        proof = prove(source, verifier, anchors, progress, named)
         if is_bundle(Path(path)):
             _audit(source, proof, progress)
         return proof
+
+
+def _witnesses(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
+    """The witnesses' keys of a line or a file; one that is a log's is refused."""
+    from monitor.ledger.errors import CheckpointError
+    from monitor.ledger.signer import KeyKind
+
+    found = trusted(place, None, judged)
+    for one in found:
+        if one.kind is not KeyKind.COSIGNATURE:
+            raise CheckpointError("ledger.witness-key", name=one.name)
+    return found
 
 
 def is_bundle(place: Path) -> bool:
@@ -200,17 +233,14 @@ def _anchored(file: Path) -> "Anchored":
         raise CommandError("cli.unreadable", place=file, cause=cause) from None
 
 
-def _marks(
-    mark: Path | None, config: Path | None, verifier: "Verifier", keyed: bool, lang: Language
-) -> "list[Anchored]":
-    """The high-water mark that was named, else the configured one of this very log."""
+def _marks(mark: Path | None, agent: "Agent | None") -> "list[Anchored]":
+    """The high-water mark that was named, else the configured one of this very log's agent."""
     from monitor.ledger import anchor
     from monitor.verify import Anchored
 
     if mark is not None:
         return [_anchored(mark)]
-    agent = _agent(config, keyed, lang)
-    if agent is None or agent.origin != verifier.name:
+    if agent is None:
         return []
     note = anchor.read(agent.high_water_mark)
     return [] if note is None else [Anchored(place=str(agent.high_water_mark), note=note)]

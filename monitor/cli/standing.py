@@ -16,6 +16,7 @@ from monitor.cli.common import (
 )
 from monitor.cli.standing_lines import UNOBSERVED, print_incidents, print_now
 from monitor.cli.standing_redundancy import offline_redundancy
+from monitor.cli.standing_witnesses import offline_witnesses
 from monitor.text import preferred_language, say
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
             "days_left": None,
             "retention_days": agent.retention_us // (DAY_S * 1_000_000),
             "unsigned": None,
+            "witnesses": offline_witnesses(agent, seen.cosigned),
         },
         "engine": None,
         "lost": None,

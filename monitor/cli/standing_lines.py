@@ -9,6 +9,7 @@ import typer
 from alerts.receipt import receipt_sentence
 from monitor.cli.common import on_terminal, print_table, printable, spoken_bytes
 from monitor.cli.standing_redundancy import print_redundancy
+from monitor.cli.standing_witnesses import witness_lines
 from monitor.text import Language, catalogue, say
 
 UNOBSERVED = "unobserved"
@@ -34,6 +35,7 @@ def print_now(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> None:
         *_health(found, lang),
         *_routes(found, zone, lang),
         *_ledger(found, zone, lang),
+        *witness_lines(found["ledger"].get("witnesses") or (), lambda at: _local(at, zone), lang),
     ):
         typer.echo(printable(line))
 

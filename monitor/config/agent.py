@@ -7,11 +7,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from checks.scope import ScopeRange
-from monitor.config.configuration import Agent
+from monitor.config.configuration import Agent, WitnessPlan
 from monitor.config.problem import Problem, problem, shown
 from monitor.config.schema import AgentEntry
 from monitor.config.values import literal
 from monitor.config.yaml_tree import Tree
+from monitor.ledger.signer import Verifier
 from monitor.secret import mask
 
 EXPIRY_NOTICE = timedelta(days=30)
@@ -41,6 +42,10 @@ def build_agent(entry: AgentEntry, directory: Path) -> Agent:
         time_servers=tuple(entry.ntp),
         ca_file=str(directory / entry.ca_file) if entry.ca_file else "",
         packs=tuple(entry.packs),
+        witnesses=tuple(
+            WitnessPlan(name=one.name, url=one.url, verifier=Verifier.parse(one.key))
+            for one in entry.witnesses
+        ),
     )
 
 
@@ -71,6 +76,18 @@ def _own_scope(entry: AgentEntry) -> Iterable[ScopeRange]:
         for section, address in named
         if literal(address)
     )
+
+
+def check_witnesses(entry: AgentEntry, tree: Tree, problems: list[Problem]) -> None:
+    """Two witnesses of one name or key would be one, counted twice; and none is the log itself."""
+    names, keys = set[str](), {entry.origin}
+    for position, one in enumerate(entry.witnesses):
+        signer = Verifier.parse(one.key).name
+        for seen, value, part in ((names, one.name, "name"), (keys, signer, "key")):
+            if value in seen:
+                place = tree.of_value(("witnesses", position, part))
+                problems.append(problem(place, "witness-twice", name=shown(value)))
+            seen.add(value)
 
 
 def agent_warnings(entry: AgentEntry, tree: Tree, today: date) -> list[Problem]:

@@ -10,6 +10,7 @@ from checks.base import Assignment, Settings
 from checks.scope import ScopeRange
 from monitor.config.problem import Problem
 from monitor.config.schema import AccessEntry, ZoneEntry
+from monitor.ledger.signer import Verifier
 from monitor.model import Target
 from monitor.secret import Secret
 from monitor.text import Language
@@ -17,6 +18,15 @@ from policies.rule import Policy
 
 AGENT = "agent"
 """Key of the pseudo target on which the agent's own checks, host and clock, run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessPlan:
+    """A witness: its name for people, where it is asked, and the key that it is held to."""
+
+    name: str
+    url: str
+    verifier: Verifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,7 @@ class Agent:
     time_servers: tuple[str, ...]
     ca_file: str
     packs: tuple[str, ...]
+    witnesses: tuple[WitnessPlan, ...] = ()
 
     def store_url(self) -> str:
         """The database URL, revealed: it may hold a password. SecretError as `reveal`."""

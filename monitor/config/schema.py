@@ -22,6 +22,8 @@ from monitor.config.values import (
     Origin,
     Port,
     Url,
+    WitnessKey,
+    WitnessUrl,
     Zone,
 )
 from monitor.secret import Secret
@@ -65,6 +67,18 @@ class CanaryEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessEntry:
+    """Somebody on another host who cosigns what continues the log. Not a target of probes."""
+
+    name: Key
+    """For people."""
+    url: WitnessUrl
+    """https or http; the program adds /add-checkpoint. It needs no scope: nothing is probed."""
+    key: WitnessKey
+    """Its verifier key (cosignature, type 0x04), got from the people who run it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEntry:
     """The whole of agent.yaml."""
 
@@ -95,6 +109,8 @@ class AgentEntry:
     canaries: dict[Key, CanaryEntry] = field(default_factory=dict)
     ca_file: str = ""
     """PEM of roots of your own beside the system's; relative to this directory."""
+    witnesses: list[WitnessEntry] = field(default_factory=list)
+    """Who cosigns the log's checkpoints; asked at each start, and once a minute at most."""
     packs: list[str] = field(default_factory=list)
     """Bundled policies to judge by."""
     defaults: CheckTable = field(default_factory=dict)

@@ -197,5 +197,10 @@ KNOWN_SENTENCES = frozenset(_KEY_OF_TYPE.values()) | {
     "duration-bad",
     "moment-bad",
     "secret-form",
+    "vkey-bad",
+    "witness-key-kind",
+    "witness-url-bad",
+    "log-key-kind",
+    "listen-bad",
 }
 """Error types that are, or become, names of texts."""

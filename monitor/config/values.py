@@ -16,6 +16,8 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from checks.base import Microseconds
+from monitor.ledger.errors import NoteError
+from monitor.ledger.signer import KeyKind, Verifier
 from monitor.model import parse_duration
 
 KEY_PATTERN = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
@@ -143,6 +145,41 @@ def _moment(text: str) -> str:
     raise PydanticCustomError("moment-bad", "moment")
 
 
+def _witness_url(text: str) -> str:
+    if urlsplit(_url(text)).scheme not in ("https", "http") or "?" in text or "#" in text:
+        raise PydanticCustomError("witness-url-bad", "url")
+    return text.rstrip("/")
+
+
+def _witness_key(text: str) -> str:
+    try:
+        kind = Verifier.parse(text).kind
+    except NoteError:
+        raise PydanticCustomError("vkey-bad", "vkey") from None
+    if kind is not KeyKind.COSIGNATURE:
+        raise PydanticCustomError("witness-key-kind", "vkey")
+    return text
+
+
+def _log_key(text: str) -> str:
+    try:
+        kind = Verifier.parse(text).kind
+    except NoteError:
+        raise PydanticCustomError("vkey-bad", "vkey") from None
+    if kind is not KeyKind.ED25519:
+        raise PydanticCustomError("log-key-kind", "vkey")
+    return text
+
+
+def _listen(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    port_fits = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535
+    if not colon or not port_fits or literal(bare) is None or (":" in bare) != (bare != host):
+        raise PydanticCustomError("listen-bad", "listen")
+    return text
+
+
 class Span:
     """Marks a length of time written with its unit and held as microseconds."""
 
@@ -181,5 +218,13 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Moment = Annotated[str, AfterValidator(_moment)]
 """A day and a time, 2026-12-01T22:00; in the city's zone unless it carries one."""
 Absolute = Annotated[str, AfterValidator(_absolute)]
+WitnessUrl = Annotated[str, AfterValidator(_witness_url)]
+"""Where `/add-checkpoint` is asked for, without that and without a slash at its end."""
+WitnessKey = Annotated[str, AfterValidator(_witness_key)]
+"""A verifier key of type 0x04 (cosignature)."""
+LogKey = Annotated[str, AfterValidator(_log_key)]
+"""A verifier key of type 0x01."""
+Listen = Annotated[str, AfterValidator(_listen)]
+"""An address and a port: 127.0.0.1:8950, [::1]:8950; port 0: any."""
 Port = Annotated[int, Interval(ge=1, le=65_535)]
 Length = Annotated[int, Span()]

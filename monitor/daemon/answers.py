@@ -357,6 +357,7 @@ def _ledger(daemon: "Daemon", now_us: int) -> dict[str, Any]:
         "days_left": free // growth if free is not None and growth and growth > 0 else None,
         "retention_days": agent.retention_us // (DAY_S * 1_000_000),
         "unsigned": daemon.committing.unsigned or None,
+        "witnesses": daemon.witnesses.told(),
     }
 
 

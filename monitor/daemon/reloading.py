@@ -22,6 +22,7 @@ _FIXED = (
     "time_servers",
     "ca_file",
     "packets",
+    "witnesses",
 )
 """Settings of agent.yaml that a running daemon cannot change: they need a restart."""
 _log = structlog.get_logger("sasando.daemon")

@@ -1,10 +1,11 @@
 """The daemon: puts the rooms together, lives by its signals, ends in order.
 
-Order of a start: lock and replay the ledger, listen, commit what puts the configuration in force,
-then probe; READY is told after the first commit. Order of an end: probe no more, commit what was
-seen, deliver what is due for a moment, commit the receipts, commit the end itself, keep the last
-checkpoint, give the lock back. A defect of our own ends the process at once, non-zero: what was
-not committed is unobserved, and the next start goes on from the ledger.
+Order of a start: lock and replay the ledger, ask the witnesses, listen, commit what puts the
+configuration in force, then probe; READY is told after the first commit. Order of an end: probe no
+more, commit what was seen, deliver what is due for a moment, commit the receipts, commit the end
+itself, tell the witnesses, keep the last checkpoint, give the lock back. A defect of our own ends
+the process at once, non-zero: what was not committed is unobserved, and the next start goes on from
+the ledger.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ from monitor.daemon.reloading import refusal, require_same_log, routes_of
 from monitor.daemon.restore import restore
 from monitor.daemon.setup import Plan, entries_of, plan_of, sights_of, subjects_of
 from monitor.daemon.stopping import stop
+from monitor.daemon.witnessing import Witnesses
 from monitor.daemon.writer import Writer
 from monitor.derive import HOUR_US
 from monitor.engine.runner import Result, Runner
@@ -42,6 +44,7 @@ from monitor.ledger.entry import LogOpened, Record, read_record
 from monitor.model import Delivery
 from monitor.store import reader
 from monitor.store.connect import place_of
+from monitor.store.errors import RolledBackError
 from monitor.store.ledger import Ledger
 from monitor.text import say
 
@@ -89,6 +92,7 @@ class Daemon:
             self._opened_to = reader.opened_to(connection)
             first = next(reader.read_entries(connection, 0, min(1, self.ledger.size)), None)
             self._pending = reader.pending_outbox(connection)
+            cosigned = reader.newest_cosigned(connection)
         opened = read_record(first[1]) if first else None
         self._log_opened_us = opened.opened_us if isinstance(opened, LogOpened) else self.started_us
         self.registry = registry
@@ -103,6 +107,7 @@ class Daemon:
             origin=agent.origin,
             timezone=agent.timezone,
         )
+        self.witnesses = Witnesses(agent, self.ledger, start.clock, self.sender.emergency, cosigned)
         self.recorder = self._recorder()
         self.writer = Writer(self.ledger, self._post)
         self.committing = Committing(
@@ -144,7 +149,15 @@ class Daemon:
         self.defects = 0
 
     async def run(self) -> int:
-        """Work until SIGTERM or SIGINT; `DEFECT` where a defect of our own came before."""
+        """Work until SIGTERM or SIGINT; `DEFECT` where a defect of our own came before.
+
+        RolledBackError, before anything is listened to or written, where a witness knows better.
+        """
+        try:
+            await self.witnesses.require_agreement()
+        except RolledBackError:
+            self.ledger.abandon()
+            raise
         self.loop.set_exception_handler(self._unhandled)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stopping.set)
@@ -313,6 +326,7 @@ class Daemon:
         self._count_losses()
         self.legs.second()
         self.committing.step()
+        self.witnesses.second()
         self._feed_watchdog()
 
     def _committed(self) -> None:

@@ -35,6 +35,7 @@ async def stop(daemon: "Daemon", seconds: asyncio.Task[None]) -> int:
         complete = await _commit_all(daemon) and await _commit_end(daemon)
     if daemon.defect is not None:
         return INCOMPLETE
+    await daemon.witnesses.last()
     if daemon.writer.stop(LAST_COMMIT_S):
         complete = _close_ledger(daemon) and complete
     _log.info("stopped", complete=complete, entries=daemon.ledger.size)

@@ -1,6 +1,7 @@
 """A database's log as a directory that anybody can check: C2SP tlog-tiles, and the evidence.
 
-Written: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, `evidence/<sha256>`.
+Written: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, `evidence/<sha256>`, and
+`cosigned/<n>`, the newest checkpoint that each witness cosigned.
 The directory appears whole or not at all: it is made under another name and renamed. It holds no
 key, because a key found beside what it verifies proves nothing.
 """
@@ -78,7 +79,15 @@ def _write(
         else:
             _tile(source, folder, path, path.level)
     create_durably(folder / "checkpoint", newest, _MODE)
+    _cosigned(source, folder, head.size)
     return head
+
+
+def _cosigned(source: PinnedDatabase, folder: Path, size: int) -> None:
+    """Each witness's newest one that the exported log reaches."""
+    found = {witness: note for witness, at, note in source.cosigned() if (at or 0) <= size}
+    for number, note in enumerate(found.values()):
+        _place(folder / "cosigned" / str(number), note)
 
 
 def _tile(source: PinnedDatabase, folder: Path, path: TilePath, level: int) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from monitor.declared import DeclarationRow
 from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import EntryError, SeriesDefined
+from monitor.ledger.merkle import consistency_proof
+from monitor.ledger.tiles import hash_reader
 from monitor.store import reader, schema
 from monitor.store.connect import open_engine, place_of, require_head
 from monitor.store.errors import StoreError, store_error
@@ -26,6 +28,8 @@ class Glance:
     """The newest checkpoint that is kept inside."""
     series: list[SeriesDefined]
     fold: Fold
+    cosigned: dict[str, tuple[int, bytes]]
+    """(size, note) of the newest cosignature of each witness, as stored."""
 
 
 def glance(url: str) -> Glance:
@@ -45,9 +49,10 @@ def glance(url: str) -> Glance:
             for _, kept_note in reader.checkpoints(connection):
                 note = kept_note
             series = reader.all_series(connection)
+            cosigned = reader.newest_cosigned(connection)
     except EntryError as error:
         raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
-    return Glance(origin=origin, size=size, note=note, series=series, fold=fold)
+    return Glance(origin=origin, size=size, note=note, series=series, fold=fold, cosigned=cosigned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,18 @@ def newest_checkpoint(url: str) -> bytes | None:
     with reading(url) as connection:
         notes = [note for _, note in reader.checkpoints(connection)]
     return notes[-1] if notes else None
+
+
+def consistency(url: str, old: int, size: int) -> tuple[bytes, ...]:
+    """The proof that the log of this size continues the log of the old one; from 0: empty.
+
+    StoreError or LedgerError where it cannot be built.
+    """
+    if old == 0:
+        return ()
+    with reading(url) as connection:
+        read = hash_reader(lambda level, index: reader.read_tile(connection, level, index))
+        return consistency_proof(old, size, read)
 
 
 @contextmanager

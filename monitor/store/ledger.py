@@ -11,7 +11,8 @@ Crash points, in order:
 Signing comes after COMMIT because a signed root that was rolled back would be equivocation.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -27,6 +28,7 @@ from monitor.ledger.errors import LedgerError
 from monitor.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from monitor.ledger.signer import NoteSigner
 from monitor.ledger.tiles import TileTree, hash_reader
+from monitor.ledger.witness import Cosigned
 from monitor.model import Delivery, OutboxRow
 from monitor.store import schema
 from monitor.store.connect import WriterLock, migrate, open_engine, place_of
@@ -37,6 +39,8 @@ from monitor.store.rows import apply_changes, write_rows
 
 _AT_ONCE = 500
 """Parameters of one statement: SQLite before 3.32 takes 999."""
+MOST_COSIGNED = 1_000
+"""Cosignatures that wait for a transaction; while none succeeds, the oldest ones are let go."""
 SNAPSHOT_EVERY = 900
 """Entries between two snapshots of the fold: about a quarter of an hour at one a second."""
 
@@ -97,6 +101,8 @@ class Ledger:
         self._kept = self._keeping = (-1, -1)  # (hour, size of the newest, -1 when it stays)
         self._doubt: tuple[int, bytes] | None = None  # (size, root) if a COMMIT did succeed
         self.note: bytes | None = None
+        self._offered: deque[Cosigned] = deque(maxlen=MOST_COSIGNED)
+        self._cosigned: dict[str, tuple[int, int]] = {}  # by witness: as `_kept`
 
     @classmethod
     def open(cls, url: str, signer: NoteSigner, mark: Path) -> Self:
@@ -165,22 +171,34 @@ class Ledger:
                 _store_outbox(connection, outbox, commit.settled)
                 self._advance_tree(connection, first, grown)
                 self._keep_checkpoint(connection, commit.at_us)
+                offered = tuple(self._offered)
+                cosigned = self._keep_cosigned(connection, offered)
                 if snapshot:
                     self._store_snapshot(connection, grown.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
+        self._cosigned_kept(offered, cosigned)
         self.tree, self._stale, self._unsaved, self._doubt = grown, False, None, None
         self._kept = self._keeping
         if snapshot:
             self._snapshot_at = grown.size
         return self._signed(first, outbox)
 
+    def offer(self, cosigned: Cosigned) -> None:
+        """A verified cosignature, to be kept with the next commit. Any thread may call it."""
+        self._offered.append(cosigned)
+
+    def abandon(self) -> None:
+        """Give the lock back and write nothing: this log must not go on."""
+        ledger_closed(self._lock, self.engine)
+
     def close(self, at_us: int = 0) -> None:
-        """Keep the last checkpoint and a snapshot, and give the lock back."""
+        """Keep the last checkpoint, cosignatures and a snapshot, and give the lock back."""
         try:
             if not self._stale:
                 with self.engine.begin() as connection:
                     self._keep_checkpoint(connection, at_us)
+                    self._keep_cosigned(connection, tuple(self._offered))
                     self._store_snapshot(connection, self.tree.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
@@ -305,6 +323,36 @@ class Ledger:
             connection.execute(delete(table).where(table.c.size == size))
             connection.execute(insert(table), {"size": size, "note": note})
         self._keeping = (hour, -1 if hour != kept_hour else size)
+
+    def _keep_cosigned(
+        self, connection: Connection, offered: Iterable[Cosigned]
+    ) -> dict[str, tuple[int, int]]:
+        """Keep each witness's newest, and its first one of each hour since the start.
+
+        What was cosigned in between is covered by the later one, which the log was shown to
+        continue. Returns what `_cosigned` is once this is committed.
+        """
+        table, kept = schema.cosignature, dict(self._cosigned)
+        for one in offered:
+            mine = table.c.witness == one.witness
+            hour, newest = one.at_s // 3_600, kept.get(one.witness, (-1, -1))
+            if newest[1] >= 0 and newest[1] != one.size:
+                connection.execute(delete(table).where(mine, table.c.size == newest[1]))
+            there = select(table.c.size).where(mine, table.c.size == one.size)
+            if connection.execute(there).first() is None:
+                values = {"witness": one.witness, "size": one.size, "note": one.note}
+                connection.execute(insert(table), values)
+                kept[one.witness] = (hour, one.size if hour == newest[0] else -1)
+        return kept
+
+    def _cosigned_kept(
+        self, offered: Sequence[Cosigned], cosigned: dict[str, tuple[int, int]]
+    ) -> None:
+        """They are committed; more may have been offered meanwhile."""
+        self._cosigned = cosigned
+        for one in offered:
+            if self._offered and self._offered[0] is one:
+                self._offered.popleft()
 
     def _store_snapshot(self, connection: Connection, size: int) -> None:
         connection.execute(delete(schema.fold))

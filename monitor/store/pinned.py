@@ -102,6 +102,11 @@ class PinnedDatabase:
         with self._typed():
             yield from reader.checkpoints(self._open)
 
+    def cosigned(self) -> Iterator[tuple[str | None, int | None, bytes]]:
+        """The checkpoints that witnesses cosigned."""
+        with self._typed():
+            yield from reader.cosigned(self._open)
+
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The stored entries, by pages."""
         with self._typed():

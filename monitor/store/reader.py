@@ -84,6 +84,19 @@ def checkpoints(connection: Connection) -> Iterator[tuple[int, bytes]]:
         yield integer(row.size), blob(row.note)
 
 
+def cosigned(connection: Connection) -> Iterator[tuple[str, int, bytes]]:
+    """(witness, size, note) of every kept cosignature: by witness, ascending."""
+    table = schema.cosignature
+    query = raw(table, "witness", "size", "note").order_by(table.c.witness, table.c.size)
+    for row in connection.execute(query):
+        yield str(row.witness), integer(row.size), blob(row.note)
+
+
+def newest_cosigned(connection: Connection) -> dict[str, tuple[int, bytes]]:
+    """(size, note) of the newest kept cosignature of each witness."""
+    return {witness: (size, note) for witness, size, note in cosigned(connection)}
+
+
 def all_series(connection: Connection) -> list[SeriesDefined]:
     """Every series ever defined, by number."""
     rows = connection.execute(select(schema.series).order_by(schema.series.c.number)).mappings()

@@ -1,4 +1,4 @@
-"""The tables. `entry`, `record` and `checkpoint` are evidence; everything else is derived
+"""The tables. `entry`, `record`, `checkpoint` and `cosignature` are evidence; the rest is derived
 from the entries, but for `outbox`, which is work to be done.
 
 Primary keys are given, never drawn from a sequence: a sequence may skip, a log may not.
@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test compares it with the scripts."""
 
 metadata = MetaData()
@@ -49,6 +49,13 @@ record = Table(
     sqlite_with_rowid=False,
 )
 checkpoint = Table("checkpoint", metadata, _key("size"), _blob("note"))
+cosignature = Table(
+    "cosignature",
+    metadata,
+    Column("witness", Text, primary_key=True),
+    _key("size"),
+    _blob("note"),
+)
 tree = Table(
     "tree",
     metadata,

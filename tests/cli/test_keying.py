@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.ledger.keys import load_key, read_vkeys
-from monitor.ledger.signer import Signer
+from monitor.ledger.signer import KeyKind, Signer, Verifier
 from tests.cli.running_command import Inside, sasando
 from tests.daemon.place import Place
 from tests.store import building
@@ -32,6 +32,14 @@ def test_a_key_pair_is_made(tmp_path: Path) -> None:
     assert done.out == f"{vkey}\n"
     assert read_vkeys(tmp_path / "log.vkey")[0].vkey == vkey
     assert stat.S_IMODE((tmp_path / "log.key").stat().st_mode) == 0o600
+
+
+def test_a_witness_key_is_of_its_own_type(inside: Inside, tmp_path: Path) -> None:
+    """`--witness` makes a cosignature key (type 0x04), which no log takes for its own."""
+    words = ("keys", "new", tmp_path / "w.key", "--origin", "witness.example")
+    done = inside(*words, "--witness", "--unencrypted-at-rest")
+    assert done.code == 0, done.err
+    assert Verifier.parse(done.out.strip()).kind is KeyKind.COSIGNATURE
 
 
 def test_an_existing_key_is_never_replaced(inside: Inside, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`sasando verify`, `ledger checkpoint` and `ledger export`, over a real ledger."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,48 @@ def test_what_cannot_be_verified_is_told(
     data = inside("verify", *line, "--json")
     assert (data.code, data.data["verdict"]) == (2, "unusable")
     assert told in data.data["findings"][0]["what"]
+
+
+def test_cosignatures_are_checked_by_the_keys_that_are_named(
+    inside: Inside, recorded: Place, tmp_path: Path
+) -> None:
+    """The configured witnesses', or those of --witness; a log's key is not taken for one."""
+    with building.ledger_at(recorded.url, recorded.mark) as ledger:
+        size = ledger.size
+        ledger.offer(building.cosigned(ledger, 1_790_000_000))
+    witness = building.WITNESS.vkey
+    done = inside("verify", recorded.state, "--key", VKEY, "--witness", witness)
+    assert done.code == 0
+    assert f"Cosigned by witness.example+{building.WITNESS.key_id.hex()}" in done.out
+    alone = inside("verify", recorded.state, "--key", VKEY, "--json").data["checked"]
+    assert (alone["witnesses"], alone["unknown_cosignatures"]) == ([], 1)
+    recorded.agent["witnesses"] = [{"name": "prov", "url": "https://w.example", "key": witness}]
+    recorded.write()
+    told = inside("verify", recorded.state, "-c", recorded.configuration, "--json").data
+    (one,) = told["checked"]["witnesses"]
+    assert (one["cosignatures"], one["size"], one["at"]) == (1, size, "2026-09-21T14:13:20Z")
+    file = tmp_path / "keys"
+    write_vkeys(file, [building.WITNESS])
+    assert inside("verify", recorded.state, "--key", VKEY, "--witness", file).code == 0
+    wrong = inside("verify", recorded.state, "--key", VKEY, "--witness", VKEY)
+    assert (wrong.code, "not a cosignature key" in wrong.err) == (2, True)
+    inner = recorded.state / "witness.vkey"
+    write_vkeys(inner, [building.WITNESS])
+    wrong = inside("verify", recorded.state, "--key", VKEY, "--witness", inner)
+    assert (wrong.code, "lies inside" in wrong.err) == (2, True)
+
+
+def test_a_forged_cosignature_is_exit_1(inside: Inside, recorded: Place) -> None:
+    """Under the trusted witness's name and key id, made with another key."""
+    with building.ledger_at(recorded.url, recorded.mark) as ledger:
+        one = building.cosigned(ledger, 1_790_000_000)
+        note = one.note[:-20] + bytes([one.note[-20] ^ 1]) + one.note[-19:]
+        ledger.offer(replace(one, note=note))
+    words = ("verify", recorded.state, "--key", VKEY)
+    assert inside(*words).code == 0
+    done = inside(*words, "--witness", building.WITNESS.vkey)
+    assert done.code == 1
+    assert "cosigned checkpoint" in done.out
 
 
 def test_the_key_of_another_log_is_no_proof(inside: Inside, recorded: Place) -> None:

@@ -1,5 +1,6 @@
 """`sasando now` and `sasando incidents`, with and without an agent."""
 
+import sqlite3
 from typing import Any
 
 import pytest
@@ -110,6 +111,7 @@ def _answer(**changes: Any) -> dict[str, Any]:
             "days_left": 426,
             "retention_days": 730,
             "unsigned": None,
+            "witnesses": [],
         },
         "engine": {
             "late_p50_ms": 1.0,
@@ -155,6 +157,68 @@ def test_the_agents_answer_as_data(inside: Inside, place: Place, speak: Speak) -
     told = inside("now", "-c", place.configuration, "--json").data
     told["ledger"].pop("checkpoint_at")
     assert told == {"running": True, **_answer()}
+
+
+WITNESS = {
+    "name": "prov",
+    "size": 118,
+    "at": "2026-11-23T01:02:03Z",
+    "cosigned": 3,
+    "failures": 2,
+    "failing": True,
+    "conflict": False,
+    "trouble": {"code": "witness.too-slow", "values": {"seconds": 10}},
+    "failed": "2026-11-23T01:03:03Z",
+}
+CONFLICT = {"code": "witness.ahead", "values": {"witnessed": 200, "size": 118}}
+
+
+@pytest.mark.parametrize(
+    ("witness", "english", "indonesian"),
+    [
+        (WITNESS, "Witness prov: has cosigned 118 entries, the last time at 2026-11-23 09:02:03",
+         "Saksi prov: sudah menandatangani bersama 118 entri"),
+        (WITNESS, "(newest attempt 2026-11-23 09:03:03): The witness did not answer within 10 s.",
+         "(percobaan terakhir 2026-11-23 09:03:03): Saksi tidak menjawab dalam 10 detik."),
+        ({**WITNESS, "size": None, "at": None, "trouble": None}, "has cosigned nothing yet",
+         "belum menandatangani bersama apa pun"),
+        ({**WITNESS, "trouble": CONFLICT, "conflict": True}, "WITNESS prov CONTRADICTS THIS LOG",
+         "SAKSI prov BERTENTANGAN DENGAN LOG INI"),
+    ],
+)  # fmt: skip
+def test_each_witness_has_its_line(
+    inside: Inside,
+    place: Place,
+    speak: Speak,
+    witness: dict[str, Any],
+    english: str,
+    indonesian: str,
+) -> None:
+    """Up to where it cosigned and when, and aloud what is wrong with it, in both languages."""
+    answer = _answer()
+    answer["ledger"]["witnesses"] = [witness]
+    speak({"now": answer})
+    assert english in inside("now", "-c", place.configuration).out
+    assert indonesian in inside("now", "-c", place.configuration, "--lang", "id").out
+
+
+def test_without_an_agent_the_kept_cosignatures_are_shown(inside: Inside, recorded: Place) -> None:
+    """Of the configured witnesses alone; a damaged one is no crash."""
+    with building.ledger_at(recorded.url, recorded.mark) as ledger:
+        size = ledger.size
+        ledger.offer(building.cosigned(ledger, 1_790_000_000))
+    key = building.WITNESS.vkey
+    recorded.agent["witnesses"] = [{"name": "prov", "url": "https://w.example", "key": key}]
+    recorded.write()
+    one = inside("now", "-c", recorded.configuration, "--json").data["ledger"]["witnesses"][0]
+    assert one.keys() == WITNESS.keys()
+    assert (one["size"], one["at"]) == (size, "2026-09-21T14:13:20Z")
+    connection = sqlite3.connect(recorded.state / "ledger.db")
+    with connection:
+        connection.execute("UPDATE cosignature SET note = x'00'")
+    connection.close()
+    one = inside("now", "-c", recorded.configuration, "--json").data["ledger"]["witnesses"][0]
+    assert (one["size"], one["at"]) == (size, None)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.ledger.batch import Batch, Row, group_rows
+from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.entry import (
     AgentStopped,
     AlertSettled,
@@ -24,7 +25,8 @@ from monitor.ledger.entry import (
     OperatorAct,
     SeriesDefined,
 )
-from monitor.ledger.signer import Signer
+from monitor.ledger.signer import Cosigner, Signer
+from monitor.ledger.witness import Cosigned, cosignature_line, read_cosignature
 from monitor.model import Delivery, FaultKind, OutboxRow
 from monitor.store.ledger import Commit, Committed, Ledger, Message
 
@@ -149,6 +151,19 @@ def ledger_at(url: str, mark: Path, key: Signer = KEY) -> Iterator[Ledger]:
         yield ledger
     finally:
         ledger.close(START_US)
+
+
+WITNESS_KEY = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
+WITNESS = Cosigner(name="witness.example", key=WITNESS_KEY, time=0).verifier
+
+
+def cosigned(ledger: Ledger, at_s: int, key: Ed25519PrivateKey = WITNESS_KEY) -> Cosigned:
+    """What a witness of this key makes of the log's newest checkpoint."""
+    assert ledger.note is not None
+    cosigner = Cosigner(name=WITNESS.name, key=key, time=at_s)
+    head = read_unverified(ledger.note)
+    line = cosignature_line(head, cosigner)
+    return read_cosignature(line, ledger.note, ledger.signer.verifier, cosigner.verifier)
 
 
 def begin(ledger: Ledger, count: int = 3) -> None:

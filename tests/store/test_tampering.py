@@ -19,10 +19,13 @@ from tests.store.building import (
     MINUTE_US,
     ORIGIN,
     OTHER_KEY,
+    START_US,
+    WITNESS,
     anchored,
     append,
     batch,
     begin,
+    cosigned,
     ledger_at,
     observation,
     rich,
@@ -32,6 +35,7 @@ TABLES = (
     "entry",
     "record",
     "checkpoint",
+    "cosignature",
     "tree",
     "tile",
     "fold",
@@ -52,6 +56,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("original")
     with ledger_at(f"sqlite:///{folder}/ledger.db", folder / "mark") as ledger:
         rich(ledger)
+        for hour in range(3):
+            ledger.offer(cosigned(ledger, START_US // 1_000_000 + hour * 3_600))
+            append(ledger, anchored(why=str(hour)))
     return folder / "ledger.db"
 
 
@@ -59,7 +66,7 @@ def judged(path: Path, *notes: bytes) -> Proof:
     """What `verify` says of a database file, with checkpoints from outside."""
     anchors = [Anchored(place="outside", note=note) for note in notes]
     with PinnedDatabase(f"sqlite:///{path}") as source:
-        return verify(source, KEY.verifier, anchors)
+        return verify(source, KEY.verifier, anchors, witnesses=[WITNESS])
 
 
 def edited(original: Path, to: Path, edit: Edit) -> Path:
@@ -94,7 +101,9 @@ def names_place(proof: Proof, table: str, key: dict[str, Any]) -> bool:
             return True
         if table == "record" and "sha256" in said:
             return True
-        if table in ("checkpoint", "tree", "fold") and ("size" in said or "there" in said):
+        if table in ("checkpoint", "cosignature", "tree", "fold") and (
+            "size" in said or "there" in said
+        ):
             return True
         if said.get("table") == table and str(next(iter(key.values()))) in str(said["row"]):
             return True
@@ -126,6 +135,7 @@ def test_the_untouched_ledger_is_intact(original: Path) -> None:
     proof = judged(original, (original.parent / "mark").read_bytes())
     assert (proof.verdict, proof.anchor, proof.unsigned_tail) == ("intact", "outside", 0)
     assert proof.figures
+    assert [one.count for one in proof.witnesses.values()] == [3]
     with closing(sqlite3.connect(original)) as connection:
         counts = [connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in TABLES]
     assert all(counts), "a table without rows would prove nothing"
@@ -227,6 +237,7 @@ def test_a_tail_cut_with_its_checkpoints_is_found_by_the_mark_alone(
     def edit(connection: sqlite3.Connection) -> None:
         _cut(connection, 55, consistently=True)
         connection.execute("DELETE FROM checkpoint WHERE size > 55")
+        connection.execute("DELETE FROM cosignature")
 
     path = edited(original, tmp_path, edit)
     assert "verify.cut" not in {f.what for f in judged(path).findings}
@@ -270,6 +281,7 @@ def test_a_log_signed_again_with_another_key_is_found(original: Path, tmp_path: 
         size, root = connection.execute("SELECT size, root FROM tree").fetchone()
         note = sign_checkpoint(Checkpoint(origin=ORIGIN, size=size, root=root), OTHER_KEY)
         connection.execute("DELETE FROM checkpoint")
+        connection.execute("DELETE FROM cosignature")
         connection.execute("INSERT INTO checkpoint VALUES (?, ?)", (size, note))
 
     proof = judged(edited(original, tmp_path, edit))

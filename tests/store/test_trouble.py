@@ -243,11 +243,11 @@ def test_an_older_schema_is_backed_up_and_brought_up(
 
     def upgrade(engine: object, _place: str, _sqlite: bool) -> None:
         with engine.begin() as connection:  # type: ignore[attr-defined]
-            connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
 
     monkeypatch.setattr(connect, "_upgrade", upgrade)
     with ledger_at(url, mark) as ledger:
-        assert ledger.backup == f"{tmp_path}/l.db.before-0002-from-0000"
+        assert ledger.backup == f"{tmp_path}/l.db.before-0003-from-0000"
         append(ledger, anchored())
         with closing(sqlite3.connect(ledger.backup)) as old:
             assert old.execute("SELECT count(*) FROM entry").fetchone() == (size,)
