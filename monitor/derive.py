@@ -207,6 +207,12 @@ class Fold:
             return 0
         return int(self.columns["until_us"][number])
 
+    def open_hour(self, number: int) -> RollupRow | None:
+        """The rollup of a series' newest hour, which is not closed yet; None: nothing was seen."""
+        if number >= self.count or self.columns["hour"][number] == _NEVER:
+            return None
+        return self._rollup(number)
+
     def snapshot(self) -> bytes:
         """The whole state, canonically; older logs, without declarations, have no word of them."""
         declared = [values_of(row) for row in self.declarations.rows()]

@@ -47,10 +47,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "figuring",
         "Show availability as worst and best case, outages, unobserved time and restitution.",
     ),
+    "report": (
+        "reporting",
+        "Write the report of a period (PDF, HTML, JSON, OSCAL, CSV) and its audit bundle.",
+    ),
     "policy": ("policing", "The policies."),
     "verify": (
         "proving",
-        "Verify a database, an exported log, a state directory or the proof of an entry.",
+        "Verify a database, an exported log, a state directory, an audit bundle or a proof.",
     ),
     "ledger": ("proving", "The signed log."),
     "backup": (

@@ -22,7 +22,14 @@ from monitor.cli.common import (
 from monitor.cli.pruning import prune
 from monitor.cli.sentences import sentences
 from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
-from monitor.cli.sources import anchored, configured_witnesses, marks, showing_progress, source_at
+from monitor.cli.sources import (
+    Progress,
+    anchored,
+    configured_witnesses,
+    marks,
+    showing_progress,
+    source_at,
+)
 from monitor.cli.succeeding import print_chain, prove_chain, succeed
 from monitor.cli.trust import keys_of, trusted, verifiers_of
 from monitor.text import Language, preferred_language, say
@@ -30,7 +37,7 @@ from monitor.text import Language, preferred_language, say
 if TYPE_CHECKING:
     from monitor.config.configuration import Agent
     from monitor.ledger.signer import Verifier
-    from monitor.verify import Proof
+    from monitor.verify import Proof, Source
 
 TAMPERED = 1
 EXIT_CODES = {"intact": 0, "tampered": TAMPERED, "unusable": BAD_INPUT, "incomplete": 3}
@@ -63,8 +70,8 @@ def verify(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="A database (file or URL), an exported log, a state directory or a proof;"
-            " several logs that succeed one another.",
+            help="A database (file or URL), an exported log, a state directory, an audit bundle"
+            " or a proof; several logs that succeed one another.",
         ),
     ],
     key: KeyOption = None,
@@ -117,7 +124,7 @@ def verify(
     as_json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Verify a database, an exported log, a state directory or the proof of an entry.
+    """Verify a database, an exported log, a state directory, an audit bundle or a proof.
 
     Recomputes everything from the entries and names the first thing that is wrong. Trust comes
     from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered, 2 unusable
@@ -209,6 +216,7 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
         proof = prove(source, own, anchors, progress, named)
+        _audit(source, proof, progress)
         first = opening(source)
     if first is not None and first.previous is not None:
         # A claim: only `verify` of both logs holds it against the earlier one.
@@ -227,6 +235,15 @@ def _witnesses(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
         if one.kind is not KeyKind.COSIGNATURE:
             raise CheckpointError("ledger.witness-key", name=one.name)
     return found
+
+
+def _audit(source: "Source", proof: "Proof", progress: Progress) -> None:
+    """Of a bundle: everything that its report says, computed again."""
+    from monitor.report.audit import audit
+    from monitor.report.bundle import Bundle
+
+    if isinstance(source, Bundle):
+        audit(source, proof, progress)
 
 
 def checkpoint(

@@ -17,10 +17,21 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
+def is_bundle(place: Path) -> bool:
+    """Whether a zip lies there."""
+    return place.suffix == ".zip" and place.is_file()
+
+
 @contextmanager
 def source_at(path: str) -> "Iterator[Source]":
     """What lies at a path; CommandError where nothing that can be verified does."""
     place = Path(path)
+    if "://" not in path and is_bundle(place):
+        from monitor.report.bundle import Bundle
+
+        with Bundle(place) as bundle:
+            yield bundle
+        return
     if "://" not in path and place.is_dir() and not (place / "ledger.db").is_file():
         if not (place / "checkpoint").is_file() and not (place / "tile").is_dir():
             raise CommandError("cli.verify-folder", path=path)

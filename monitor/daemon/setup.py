@@ -15,6 +15,7 @@ from monitor.incident import Subject
 from monitor.ledger.entry import ConfigurationInForce, Record, SeriesDefined
 from monitor.legs import LegPlan, Legs
 from monitor.model import Kind
+from monitor.rulebook import RULES_TEXT, rulebook_of
 from monitor.sight import Sights, parents_of
 from policies.rule import Rule
 
@@ -78,7 +79,11 @@ def in_force(
     configuration: Configuration, at_us: int
 ) -> tuple[ConfigurationInForce, Mapping[bytes, bytes]]:
     """The entry that puts a configuration in force, and the texts that it names."""
-    written = {**configuration.texts, TEXT_NAME: terms_of(configuration).to_bytes()}
+    derived = {
+        TEXT_NAME: terms_of(configuration).to_bytes(),
+        RULES_TEXT: rulebook_of(configuration.policies).to_bytes(),
+    }
+    written = {**configuration.texts, **derived}
     records = {hashlib.sha256(text).digest(): text for text in written.values()}
     texts = {name: hashlib.sha256(text).digest() for name, text in written.items()}
     program = f"sasando {version('sasando')}"

@@ -10,6 +10,7 @@ from monitor.daemon.answers import in_full, select_items
 from monitor.daemon.control import account_of
 from monitor.daemon.declaring import Desk, declaration_of
 from monitor.daemon.folders import make_folders
+from monitor.daemon.issuing import issue_of
 from monitor.daemon.keyring import signer_of
 from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.ondemand import act_of, probe_at, shown
@@ -94,6 +95,20 @@ def declare_alone(configuration: Configuration, request: Mapping[str, Any]) -> d
         opening = [] if ledger.size else [_opened(configuration, now_us)]
         committed = ledger.append(Commit(entries=[*opening, entry], at_us=now_us))
         return {"entry": committed.size - 1}
+    finally:
+        ledger.close(clock.wall_us())
+
+
+def issue_alone(configuration: Configuration, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Append the issue of a report; StoreBusyError when a daemon writes."""
+    agent = configuration.agent
+    make_folders(agent)
+    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    clock = SystemClock()
+    now_us = anchor_now(clock).wall_us
+    try:
+        entry = issue_of(request, account_of(os.getuid()), now_us).to_bytes()
+        return {"entry": ledger.append(Commit(entries=[entry], at_us=now_us)).size - 1}
     finally:
         ledger.close(clock.wall_us())
 

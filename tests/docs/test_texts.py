@@ -21,6 +21,9 @@ SAME = {
     "demo.closed",
     "demo.head-target",
     "demo.opened",
+    "report.fact-origin",
+    "report.head-program",
+    "report.head-target",
 }
 """Sentences that are rightly the same in both languages."""
 

@@ -32,9 +32,12 @@ def checklog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "GOFLAGS": "-trimpath",
         "CGO_ENABLED": "0",
     }
-    for name in ("checklog", "checkproof"):
-        source = Path(__file__).with_name(f"{name}.go")
-        command = ["go", "build", "-o", str(folder / name), str(source)]
+    sources = (
+        Path(__file__).parents[2] / "monitor" / "report" / "checklog.go",
+        Path(__file__).with_name("checkproof.go"),
+    )
+    for source in sources:
+        command = ["go", "build", "-o", str(folder / source.stem), str(source)]
         subprocess.run(command, env=environment, check=True, timeout=110)
     return folder / "checklog"
 

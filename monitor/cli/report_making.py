@@ -1,0 +1,212 @@
+"""The making of a report: read the log, render, write a directory that appears whole or not at all.
+
+The report is made at the newest checkpoint that the trusted key signed, from the entries alone,
+and only if they lead to the root of that checkpoint: no report is issued of an altered log.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.accounting import TEXT_NAME, AccountingError
+from monitor.cli.common import BAD_INPUT, CommandError
+from monitor.cli.sources import showing_progress
+from monitor.clock import SystemClock
+from monitor.config.configuration import Configuration
+from monitor.exported import ExportedLog
+from monitor.figures import Asked
+from monitor.ledger import anchor
+from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
+from monitor.ledger.entry import EntryError
+from monitor.ledger.files import sync_directory
+from monitor.ledger.merkle import leaf_hash
+from monitor.ledger.signer import Verifier, encode_base64
+from monitor.ledger.tiles import TILE_WIDTH, TileTree
+from monitor.report.build import report_of
+from monitor.report.bundle import BUNDLE, write_bundle
+from monitor.report.files import rendered
+from monitor.report.gather import Gathered, gather
+from monitor.report.readme import readmes
+from monitor.rulebook import RULES_TEXT, RulebookError
+from monitor.store.export import export
+from monitor.store.pinned import PinnedDatabase
+from monitor.text import Language, say
+from policies.period import Period
+
+if TYPE_CHECKING:
+    from monitor.verify import Source
+
+LOG = ".log"
+"""Where the log is exported to, inside the directory under construction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for."""
+
+    configuration: Configuration
+    period: Period
+    formats: frozenset[str]
+    languages: Sequence[Language]
+    folder: Path
+    lang: Language
+    sign: Callable[[bytes], bytes] | None = None
+    """Signs a PDF."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was written: SHA-256 by file name, and at which tree and until when it holds."""
+
+    files: Mapping[str, bytes]
+    size: int
+    root: bytes
+    until_us: int
+
+    @property
+    def root_text(self) -> str:
+        """As checkpoints have it."""
+        return encode_base64(self.root)
+
+
+def make(wish: Wish) -> Made:
+    """Write the files into a new directory; CommandError and the store's errors say why not."""
+    folder = wish.folder
+    if folder.exists() or folder.is_symlink():
+        raise CommandError("report.exists", BAD_INPUT, folder=folder)
+    growing = folder.with_name(f".{folder.name}.new-{os.getpid()}")
+    try:
+        growing.mkdir(parents=True)
+        made = _make(wish, growing)
+        shutil.rmtree(growing / LOG, ignore_errors=True)
+        sync_directory(growing)
+        # Crash here: only the temporary directory is there.
+        growing.rename(folder)
+        sync_directory(folder.absolute().parent)
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise CommandError("report.unwritable", BAD_INPUT, folder=folder, cause=cause) from error
+    finally:
+        shutil.rmtree(growing, ignore_errors=True)
+    return made
+
+
+def _make(wish: Wish, growing: Path) -> Made:
+    agent = wish.configuration.agent
+    verifier = _verifier(wish.configuration)
+    with ExitStack() as stack:
+        progress = stack.enter_context(showing_progress(say("report.progress-reading", wish.lang)))
+        note = anchor.read(agent.high_water_mark)
+        source: Source
+        if "bundle" in wish.formats:
+            export(agent.store_url(), growing / LOG, progress, note)
+            source = stack.enter_context(ExportedLog(growing / LOG))
+        else:
+            source = stack.enter_context(closing(PinnedDatabase(agent.store_url())))
+        head, note = _head(source, note, verifier)
+        # After the log was pinned: no entry of it is younger than the moment until which it holds.
+        now_us = SystemClock().wall_us()
+        asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
+        found = _gathered(source, head, asked, lambda done: progress(done, head.size))
+        report = report_of(found, asked, head.root, source.record)
+        files = dict(rendered(report, note, wish.formats, wish.languages))
+        if wish.sign is not None:
+            signed = {n: wish.sign(content) for n, content in files.items() if n.endswith(".pdf")}
+            files |= signed
+        if "bundle" in wish.formats:
+            whole = {**readmes(report, verifier), **_beside(found, source, verifier)}
+            whole |= {f"report/{name}": content for name, content in files.items()}
+            write_bundle(growing / BUNDLE, whole, growing / LOG)
+    for name, content in files.items():
+        (growing / name).write_bytes(content)
+    digests = {name: hashlib.sha256(content).digest() for name, content in files.items()}
+    if "bundle" in wish.formats:
+        digests[BUNDLE] = _digest(growing / BUNDLE)
+    return Made(files=digests, size=head.size, root=head.root, until_us=asked.until_us)
+
+
+def _verifier(configuration: Configuration) -> Verifier:
+    """The trusted key of this very log."""
+    from monitor.cli.trust import verifiers_of
+
+    agent = configuration.agent
+    for one in verifiers_of(str(agent.trusted_key)):
+        if one.name == agent.origin:
+            return one
+    raise CommandError("cli.key-foreign", origin=agent.origin)
+
+
+def _head(source: "Source", mark: bytes | None, verifier: Verifier) -> tuple[Checkpoint, bytes]:
+    """The newest checkpoint within what is read; CommandError where none was signed yet."""
+    _, size, _ = source.head()
+    notes = [note for _, note in source.checkpoints()] + ([mark] if mark is not None else [])
+    opened = [(open_checkpoint(note, verifier), note) for note in notes]
+    within = [pair for pair in opened if 0 < pair[0].size <= size]
+    if not within:
+        raise CommandError("report.no-checkpoint", BAD_INPUT)
+    return max(within, key=lambda pair: pair[0].size)
+
+
+def _gathered(
+    source: "Source", head: Checkpoint, asked: Asked, progress: Callable[[int], None]
+) -> Gathered:
+    """The pass over the entries, which must lead to the checkpoint's root."""
+    rooted = _Rooted()
+    try:
+        entries = rooted.through(source.entries(head.size))
+        found = gather(entries, source.record, asked.window, progress)
+    except (AccountingError, RulebookError) as error:
+        if error.code.startswith("report."):
+            raise
+        raise CommandError("sla.no-terms", BAD_INPUT, why=str(error)) from error
+    except EntryError as error:
+        raise CommandError("report.entries", BAD_INPUT, why=str(error)) from error
+    if found.size != head.size or rooted.root() != head.root:
+        why = f"{found.size} entries do not lead to the signed root of {head.size}"
+        raise CommandError("report.entries", BAD_INPUT, why=why)
+    return found
+
+
+class _Rooted:
+    """Hashes what passes through it."""
+
+    def __init__(self) -> None:
+        self._tree = TileTree()
+        self._leaves: list[bytes] = []
+
+    def through(self, entries: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+        for index, raw in entries:
+            self._leaves.append(leaf_hash(raw))
+            if len(self._leaves) == TILE_WIDTH:
+                self._grow()
+            yield index, raw
+
+    def root(self) -> bytes:
+        """Of everything that has passed."""
+        self._grow()
+        return self._tree.root()
+
+    def _grow(self) -> None:
+        self._tree, _ = self._tree.append(self._leaves)
+        self._leaves = []
+
+
+def _beside(found: Gathered, source: "Source", verifier: Verifier) -> dict[str, bytes]:
+    """The terms in force as texts, and the key to compare with one from elsewhere."""
+    texts = found.configurations[-1][1].texts
+    beside = {"keys/log.vkey": f"{verifier.vkey}\n".encode()}
+    for name in (TEXT_NAME, RULES_TEXT):
+        content = source.record(texts[name])
+        if content is not None:
+            beside[name] = content
+    return beside
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,279 @@
+"""One pass over a log's entries: everything that a report of one window is made of. Pure.
+
+The same pass is made over the agent's own database and over the log of an audit bundle, so that a
+report can be computed again from the entries alone. Memory: what reaches into the window, and the
+fold; the entries themselves stream.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from alerts.payload import alert_id
+from monitor.accounting import TEXT_NAME, Accounting, AccountingError
+from monitor.declared import DeclarationRow
+from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow, RollupRow, read_entry
+from monitor.history import Ledgered
+from monitor.ledger.batch import Batch, Group
+from monitor.ledger.columns import Ints
+from monitor.ledger.entry import (
+    AlertSettled,
+    ConfigurationInForce,
+    EntryError,
+    IncidentStepped,
+    LogOpened,
+    LossCounted,
+    OperatorAct,
+    Record,
+    SeriesDefined,
+)
+from monitor.model import Act
+from monitor.rulebook import RULES_TEXT, Rulebook, RulebookError
+from policies.aspects import RuleSum
+from policies.period import Moments
+
+HOUR_US = 3_600_000_000
+MOST_TLS_SERIES = 5_000
+DRILL = "drill"
+
+
+class Seen(NamedTuple):
+    """Under which definition a row was judged, its judgement, and whether it is a fault."""
+
+    definition: int
+    judgement: int
+    faulted: bool
+
+
+class Posture(NamedTuple):
+    """The newest evidence record of a series in the window."""
+
+    at_us: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """An incident that stood in the window, and when people answered it."""
+
+    row: IncidentRow
+    told_us: int | None
+    """The first receipt of an alert that it opened; None: nobody was told."""
+    acknowledged_us: int | None
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the pass found. Read it after `gather` only."""
+
+    window: Moments
+    origin: str = ""
+    vantage: str = ""
+    size: int = 0
+    fold: Fold = field(default_factory=Fold)
+    series: dict[int, SeriesDefined] = field(default_factory=dict)
+    intervals: dict[int, list[IntervalRow]] = field(default_factory=dict)
+    rollups: dict[int, list[RollupRow]] = field(default_factory=dict)
+    """Hours of the window with at least one singleton."""
+    rows: dict[int, IncidentRow] = field(default_factory=dict)
+    labels: dict[int, LabelRow] = field(default_factory=dict)
+    declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    acknowledged: dict[int, int] = field(default_factory=dict)
+    receipts: dict[str, int] = field(default_factory=dict)
+    """When an alert was delivered, by its id."""
+    routes: set[str] = field(default_factory=set)
+    definitions: list[SeriesDefined] = field(default_factory=list)
+    seen: Counter[Seen] = field(default_factory=Counter)
+    """Rows in which some rule was not met."""
+    postures: dict[int, Posture] = field(default_factory=dict)
+    """Of the series of tls."""
+    drills: list[tuple[int, OperatorAct]] = field(default_factory=list)
+    configurations: list[tuple[int, ConfigurationInForce]] = field(default_factory=list)
+    losses: Counter[str] = field(default_factory=Counter)
+    accounting: Accounting | None = None
+    rulebook: Rulebook | None = None
+    _defined: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Place in `definitions` by number of series."""
+    _calm: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Rows by definition in which every rule was met: nearly all of them."""
+
+    def ledgered(self) -> Ledgered:
+        """As `monitor.history` wants it."""
+        rows = [row for _, row in sorted(self.declarations.items())]
+        return Ledgered(
+            series=[one for _, one in sorted(self.series.items())],
+            fold=self.fold,
+            intervals=self.intervals,
+            labels=[row for _, row in sorted(self.labels.items(), reverse=True)],
+            declarations=rows,
+        )
+
+    def incidents(self) -> Iterator[Incident]:
+        """Those that stood in the window, the oldest first."""
+        start, end = self.window
+        for number, row in sorted(self.rows.items()):
+            ended_us = row.ended_since_us if row.ended_us is not None else None
+            if row.since_us >= end or (ended_us is not None and ended_us <= start):
+                continue
+            ids = (alert_id(self.origin, number, 0, route) for route in self.routes)
+            told = [self.receipts[one] for one in ids if one in self.receipts]
+            yield Incident(
+                row=row,
+                told_us=min(told, default=None),
+                acknowledged_us=self.acknowledged.get(number),
+            )
+
+    def sums(self) -> list[RuleSum]:
+        """How often each rule said what of each target, by rule and target."""
+        found: dict[tuple[str, str], list[int]] = {}
+        calm = {Seen(n, 0, False): count for n, count in enumerate(self._calm.tolist()) if count}
+        for seen, count in [*calm.items(), *self.seen.items()]:
+            series = self.definitions[seen.definition]
+            judgement = seen.judgement
+            for rule in series.rules:
+                judgement, digit = divmod(judgement, 3)
+                if rule:
+                    sums = found.setdefault((rule, series.target), [0, 0, 0])
+                    sums[2 if seen.faulted else digit] += count
+        return [_sum(rule, target, counts) for (rule, target), counts in sorted(found.items())]
+
+    def _take(self, index: int, entry: Record | Batch) -> None:
+        match entry:
+            case Batch() as batch:
+                for group in batch.groups:
+                    self._group(batch, group)
+            case LogOpened() as log:
+                self.origin, self.vantage = log.origin, log.vantage
+            case SeriesDefined() as series:
+                self._define(series)
+            case IncidentStepped(act=Act.ACKNOWLEDGED) as step if step.incident is not None:
+                self.acknowledged[step.incident] = step.at_us
+            case AlertSettled(delivered=True) as receipt:
+                self.receipts[receipt.alert] = receipt.at_us
+                self.routes.add(receipt.route)
+            case OperatorAct(act="drill") as act if self._inside(act.at_us):
+                self.drills.append((index, act))
+            case ConfigurationInForce() as configuration:
+                self.configurations.append((index, configuration))
+            case LossCounted() as loss if self._inside(loss.until_us):
+                self.losses.update(loss.counts)
+            case _:
+                pass
+
+    def _define(self, series: SeriesDefined) -> None:
+        """From here on its rows are counted under this definition."""
+        self.series[series.number] = series
+        if series.number >= len(self._defined):
+            self._defined = _grown(self._defined, series.number + 1)
+        self._defined[series.number] = len(self.definitions)
+        self.definitions.append(series)
+        if len(self.definitions) > len(self._calm):
+            self._calm = _grown(self._calm, len(self.definitions))
+
+    def _inside(self, at_us: int) -> bool:
+        return self.window[0] <= at_us < self.window[1]
+
+    def _group(self, batch: Batch, group: Group) -> None:
+        at_us = self.fold.anchors[batch.anchor] + group.started_ms * 1_000
+        inside = (at_us >= self.window[0]) & (at_us < self.window[1])
+        if not inside.any():
+            return
+        numbers, digits = group.series[inside], group.judgement[inside]
+        faults, definitions = group.fault[inside] > 0, self._defined[numbers]
+        calm = (digits == 0) & ~faults
+        np.add.at(self._calm, definitions[calm], 1)
+        rest = [column[~calm].tolist() for column in (definitions, digits, faults)]
+        self.seen.update(map(Seen, *rest))
+        if group.check == "tls":
+            places, times = group.record[inside].tolist(), at_us[inside].tolist()
+            for n, place, at in zip(numbers.tolist(), places, times, strict=True):
+                if place and (n in self.postures or len(self.postures) < MOST_TLS_SERIES):
+                    self.postures[n] = Posture(at, batch.records[place - 1])
+
+    def _derived(self, changes: Changes) -> None:
+        start, end = self.window
+        for interval in changes.intervals:
+            if interval.ended_us > start and interval.started_us < end:
+                self.intervals.setdefault(interval.series, []).append(interval)
+        for rollup in changes.rollups:
+            self._rollup(rollup)
+        self.rows |= changes.incidents
+        self.labels |= changes.labels
+        self.declarations |= changes.declarations
+
+    def _rollup(self, rollup: RollupRow) -> None:
+        if rollup.sent and self.window[0] <= rollup.hour * HOUR_US < self.window[1]:
+            self.rollups.setdefault(rollup.series, []).append(rollup)
+
+    def _close(self, record: Callable[[bytes], bytes | None]) -> None:
+        """The hours that are still open, what cannot matter any more, and the terms in force."""
+        start, end = self.window
+        for number in range(self.fold.count):
+            if (rollup := self.fold.open_hour(number)) is not None:
+                self._rollup(rollup)
+        self.labels = {
+            number: row
+            for number, row in self.labels.items()
+            if row.until_us is None or row.until_us > start
+        }
+        self.declarations = {
+            key: row
+            for key, row in self.declarations.items()
+            if row.until_us > start and row.since_us < end
+        }
+        texts: Mapping[str, bytes] = self.configurations[-1][1].texts if self.configurations else {}
+        self.accounting = Accounting.from_bytes(_text(texts, TEXT_NAME, record))
+        self.rulebook = Rulebook.from_bytes(_text(texts, RULES_TEXT, record))
+
+
+def gather(
+    entries: Iterable[tuple[int, bytes]],
+    record: Callable[[bytes], bytes | None],
+    window: Moments,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Gathered:
+    """The pass. EntryError for an entry that cannot follow; AccountingError or RulebookError where
+    the newest configuration in force names no terms or rules (it was written before there were
+    any: start or reload the agent).
+    """
+    found = Gathered(window=window)
+    for index, raw in entries:
+        if index != found.size:
+            raise EntryError(f"entry {found.size} is missing")
+        entry, changes = read_entry(raw), Changes()
+        found.fold.take(index, entry, changes)
+        found._take(index, entry)
+        found._derived(changes)
+        found.size += 1
+        if found.size % 256 == 0:
+            progress(found.size)
+    found._close(record)
+    return found
+
+
+def _grown(column: Ints, least: int) -> Ints:
+    return np.concatenate([column, np.zeros(max(64, least), np.int64)])
+
+
+def _text(texts: Mapping[str, bytes], name: str, record: Callable[[bytes], bytes | None]) -> bytes:
+    digest = texts.get(name)
+    raw = record(digest) if digest else None
+    if raw is not None:
+        return raw
+    error = RulebookError if name == RULES_TEXT else AccountingError
+    raise error("report.no-terms", name=name)
+
+
+def _sum(rule: str, target: str, counts: list[int]) -> RuleSum:
+    policy, _, name = rule.rpartition("/")
+    return RuleSum(
+        policy=policy,
+        rule=name,
+        target=target,
+        compliant=counts[0],
+        violated=counts[1],
+        indeterminate=counts[2],
+    )

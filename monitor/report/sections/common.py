@@ -1,0 +1,43 @@
+"""What the sections share: words of their area, names of targets, bounds on tables. Pure."""
+
+from collections.abc import Sequence
+
+from monitor.report.blocks import Block, Paragraph
+from monitor.report.model import Report
+from monitor.spoken import moment, number
+from monitor.text import Language, say
+
+MOST_ROWS = 200
+"""Rows that a table of the document shows; every one stands in the CSV and the JSON."""
+
+
+def told(name: str, lang: Language, **values: object) -> str:
+    """A sentence of the area `report`."""
+    return say(f"report.{name}", lang, **values)
+
+
+def heads(names: Sequence[str], lang: Language) -> list[str]:
+    """Heads of a table."""
+    return [told(f"head-{name}", lang) for name in names]
+
+
+def when(report: Report, at_us: int | None, lang: Language) -> str:
+    """A moment in the period's zone, to the minute; "–": it did not happen."""
+    if at_us is None:
+        return "–"
+    return moment(at_us, report.asked.period.zone, lang)[:-3]
+
+
+def more(count: int, file: str, lang: Language) -> list[Block]:
+    """A note of the rows that a table leaves out; nothing where it has all."""
+    if count <= MOST_ROWS:
+        return []
+    text = told("more-rows", lang, count=number(count - MOST_ROWS, lang), file=file)
+    return [Paragraph(text=text, note=True)]
+
+
+def truth(value: bool | None, lang: Language) -> str:
+    """Yes, no, or undefined."""
+    if value is None:
+        return "–"
+    return told("yes" if value else "no", lang)
