@@ -1,6 +1,8 @@
 """Cosignatures in the store: which are kept, what `verify` believes of them, how they travel."""
 
+import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.exported import ExportedLog
 from monitor.ledger.checkpoint import cosign, sign_checkpoint
+from monitor.ledger.keys import write_vkeys
 from monitor.ledger.signer import Cosigner, Signer
 from monitor.ledger.witness import Cosigned, short_name
 from monitor.store import reader
@@ -19,6 +22,7 @@ from monitor.store.glance import consistency, glance
 from monitor.store.ledger import MOST_COSIGNED, Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.verify import Anchored, Proof, verify
+from tests.lab.parts import require
 from tests.store.building import (
     KEY,
     WITNESS,
@@ -249,3 +253,24 @@ def test_proofs_come_out_of_the_tiles(url: str, mark: Path) -> None:
                 proof = consistency(url, old, size)
                 verify_consistency(old, size, proof, roots[old], roots[size])
         assert consistency(url, 0, sizes[-1]) == ()
+
+
+@pytest.mark.parametrize("page", ["witness.md", "witness.id.md"])
+def test_openssl_alone_checks_a_cosignature(tmp_path: Path, page: str) -> None:
+    """The commands of the page, word for word: good for the witness's key, bad for another."""
+    require("openssl", "od", "base64")
+    with ledger_at(f"sqlite:///{tmp_path}/l.db", tmp_path / "mark") as ledger:
+        begin(ledger)
+        (tmp_path / "checkpoint").write_bytes(cosigned(ledger, 1_790_000_000).note)
+    docs = Path(__file__).parents[2] / "docs" / page
+    blocks = re.findall(r"```sh\n(.*?)```", docs.read_text(encoding="utf-8"), re.DOTALL)
+    (commands,) = [block for block in blocks if "openssl" in block]
+    other = Cosigner(name=WITNESS.name, key=OTHER_WITNESS, time=0).verifier
+    for verifier, wanted in ((WITNESS, "Verified Successfully"), (other, "Verification Failure")):
+        write_vkeys(tmp_path / "witness.vkey", [verifier])
+        done = subprocess.run(
+            ["bash", "-c", commands], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert f"Signature {wanted}" in done.stdout + done.stderr
+        assert "2026" in done.stdout
