@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from monitor.accounting import TEXT_NAME, AccountingError
 from monitor.cli.common import BAD_INPUT, CommandError
 from monitor.cli.sources import showing_progress
+from monitor.cli.trust import keys_of, verifiers_of
 from monitor.clock import SystemClock
 from monitor.config.configuration import Configuration
 from monitor.exported import ExportedLog
 from monitor.figures import Asked
 from monitor.ledger import anchor
-from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
+from monitor.ledger.checkpoint import Checkpoint, open_by_any
 from monitor.ledger.entry import EntryError
 from monitor.ledger.files import sync_directory
 from monitor.ledger.merkle import leaf_hash
@@ -98,7 +99,7 @@ def make(wish: Wish) -> Made:
 
 def _make(wish: Wish, growing: Path) -> Made:
     agent = wish.configuration.agent
-    verifier = _verifier(wish.configuration)
+    keys = keys_of(verifiers_of(str(agent.trusted_key)), agent.origin)
     with ExitStack() as stack:
         progress = stack.enter_context(showing_progress(say("report.progress-reading", wish.lang)))
         note = anchor.read(agent.high_water_mark)
@@ -108,7 +109,7 @@ def _make(wish: Wish, growing: Path) -> Made:
             source = stack.enter_context(ExportedLog(growing / LOG))
         else:
             source = stack.enter_context(closing(PinnedDatabase(agent.store_url())))
-        head, note = _head(source, note, verifier)
+        head, note, verifier = _head(source, note, keys)
         # After the log was pinned: no entry of it is younger than the moment until which it holds.
         now_us = SystemClock().wall_us()
         asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
@@ -130,26 +131,20 @@ def _make(wish: Wish, growing: Path) -> Made:
     return Made(files=digests, size=head.size, root=head.root, until_us=asked.until_us)
 
 
-def _verifier(configuration: Configuration) -> Verifier:
-    """The trusted key of this very log."""
-    from monitor.cli.trust import verifiers_of
+def _head(
+    source: "Source", mark: bytes | None, keys: Sequence[Verifier]
+) -> tuple[Checkpoint, bytes, Verifier]:
+    """The newest checkpoint within what is read, and a key that signed it.
 
-    agent = configuration.agent
-    for one in verifiers_of(str(agent.trusted_key)):
-        if one.name == agent.origin:
-            return one
-    raise CommandError("cli.key-foreign", origin=agent.origin)
-
-
-def _head(source: "Source", mark: bytes | None, verifier: Verifier) -> tuple[Checkpoint, bytes]:
-    """The newest checkpoint within what is read; CommandError where none was signed yet."""
+    CommandError where none was signed yet.
+    """
     _, size, _ = source.head()
     notes = [note for _, note in source.checkpoints()] + ([mark] if mark is not None else [])
-    opened = [(open_checkpoint(note, verifier), note) for note in notes]
-    within = [pair for pair in opened if 0 < pair[0].size <= size]
+    opened = [(*open_by_any(note, keys), note) for note in notes]
+    within = [(head, note, by[0]) for head, by, note in opened if 0 < head.size <= size]
     if not within:
         raise CommandError("report.no-checkpoint", BAD_INPUT)
-    return max(within, key=lambda pair: pair[0].size)
+    return max(within, key=lambda one: one[0].size)
 
 
 def _gathered(
