@@ -78,6 +78,10 @@ def configuration(
     return place
 
 
+_UNPROBED = {"web": False}
+"""It looks once an hour and says nothing of availability: a scenario would wait for it in vain."""
+
+
 def _defaults() -> dict[str, Any]:
     icmp = {"count": COUNT, "spacing": f"{SPACING_MS}ms", "timeout": f"{TIMEOUT_MS}ms"}
     interval = {"interval": f"{round(INTERVAL_S * 1000)}ms"}
@@ -118,7 +122,7 @@ def _core(place: Place) -> None:
     place.sites["operasional"] = {"name": "Ruang operasional"}
     place.links["gerbang"] = {"site": "operasional", "role": "core", "address": GATEWAY,
                               "checks": {"icmp": False, **_first_hop()}}  # fmt: skip
-    place.services["portal"] = {"site": "inti", "url": f"http://{WEB}/"}
+    place.services["portal"] = {"site": "inti", "url": f"http://{WEB}/", "checks": _UNPROBED}
     place.services["nama"] = {"site": "inti", "url": f"dns://{WEB}/www.{NAME}"}
 
 
@@ -147,7 +151,11 @@ def _office(place: Place, city: City, name: str) -> None:
             "parents": [leg.core],
             **({"checks": {"path": {}}} if name == WALKED else {}),
         }
-    place.services[f"{name}-web"] = {"site": name, "url": f"http://{site.server}/"}
+    place.services[f"{name}-web"] = {
+        "site": name,
+        "url": f"http://{site.server}/",
+        "checks": _UNPROBED,
+    }
 
 
 def _edge(place: Place, city: City, children: int) -> None:
