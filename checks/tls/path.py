@@ -19,6 +19,7 @@ from cryptography.x509.verification import (
 
 from checks.tls.certificate import (
     UNREADABLE,
+    affordable,
     extension_of,
     is_authority,
     may_be_issued,
@@ -84,7 +85,7 @@ def _refusal(
 ) -> str:
     try:
         verifier = _POLICY.store(roots.store).time(now).build_server_verifier(subject)
-        verifier.verify(leaf, list(between))
+        verifier.verify(leaf, [item for item in between if affordable(item)])
     except (VerificationError, *UNREADABLE) as error:
         why = _why(leaf, between, roots, now)
         return why if why in _PLAIN else f"{why}: {error}"[:_TEXT_BOUND]

@@ -1,13 +1,17 @@
 """Chains as evidence: trust, lifetime, timestamps of logs, and what is wrong as sent."""
 
+import math
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -209,6 +213,48 @@ def test_very_long_keys_are_not_worked_with(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("checks.tls.certificate._LONGEST_KEY", 1024)
     assert issued(long.certificate, leaf.certificate) is None
     assert issued(ROOT.certificate, leaf.certificate) is False
+
+
+def _expensive_key(bits: int = 2_047) -> Any:
+    """An RSA key with so long a public exponent: quick to sign with, slow to check."""
+    usual = new_key("rsa2048").private_numbers()
+    order = math.lcm(usual.p - 1, usual.q - 1)
+    long = next(e for e in count(2**bits - 1, -2) if math.gcd(e, order) == 1)
+    secret = pow(long, -1, order)
+    numbers = rsa.RSAPrivateNumbers(
+        p=usual.p,
+        q=usual.q,
+        d=secret,
+        dmp1=rsa.rsa_crt_dmp1(secret, usual.p),
+        dmq1=rsa.rsa_crt_dmq1(secret, usual.q),
+        iqmp=usual.iqmp,
+        public_numbers=rsa.RSAPublicNumbers(long, usual.p * usual.q),
+    )
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
+def test_keys_that_are_expensive_to_check_are_not_worked_with() -> None:
+    """Nine authorities with a long exponent that vouch for each other cost less than 20 checks."""
+    key = _expensive_key()
+    sent = [root("Slow", key=key, serial=number) for number in range(1, 10)]
+    leaf = sent[0].leaf()
+    began = time.process_time()
+    for _ in range(5):
+        leaf.certificate.verify_directly_issued_by(sent[0].certificate)
+    one = (time.process_time() - began) / 5
+    began = time.process_time()
+    seen = facts(leaf, *sent)
+    assert time.process_time() - began < 20 * one
+    assert seen["trusted"] is False
+    assert issued(sent[0].certificate, leaf.certificate) is None
+
+
+def test_a_long_exponent_that_is_allowed_is_worked_with() -> None:
+    """The public web allows 256 bits of exponent: such an authority is believed as any other."""
+    slow = root("Slow", key=_expensive_key(256))
+    assert facts(slow.leaf(), own_roots=roots(slow))["trust_by"] == "own"
+    below = slow.authority("Slow Middle", key=_expensive_key(256))
+    assert facts(below.leaf(), below, own_roots=roots(slow))["trust_by"] == "own"
 
 
 def test_weak_keys_are_told() -> None:
