@@ -24,6 +24,7 @@ from checks.tls.certificate import (
     is_authority,
     may_be_issued,
     read,
+    readable_extensions,
     signed_itself,
 )
 from checks.tls.names import Names, names_of
@@ -70,6 +71,8 @@ def untrusted(chain: Sequence[bytes], roots: Roots, now: datetime) -> str:
             return "expired"
         subject = _own_subject(names_of(leaf))
     except UNREADABLE:
+        return "unreadable"
+    if not readable_extensions(leaf):
         return "unreadable"
     if subject is None:
         return "self-signed" if signed_itself(leaf) else "no-names"

@@ -338,14 +338,25 @@ def _openssl(directory: Path, command: str) -> None:
 
 
 def test_a_broken_extension_is_told() -> None:
-    """An extension that cannot be read is a problem of the chain and leaves facts out."""
-    oid = ExtensionOID.BASIC_CONSTRAINTS
-    broken = ROOT.leaf(extensions=[(x509.UnrecognizedExtension(oid, b"\x30\x05"), True)])
+    """An extension that cannot be read is a problem, and nothing is said of what it may hide."""
+    broken = ROOT.leaf(extensions=[(_BROKEN, True)])
     seen = facts(broken)
-    assert "unreadable-extension" in seen["chain_problems"]
-    assert seen["trusted"] is False
+    assert seen["chain_problems"] == ("unreadable-extension",)
+    assert (seen["trusted"], seen["trust_error"]) == (False, "unreadable")
+    hidden = {"hostname_matches", "names", "must_staple", "ocsp_expected", "ocsp", "sct_count"}
+    assert hidden.isdisjoint(seen)
+    assert "is_ca" not in seen["chain"][0]
+    itself = root("web.example", key=new_key("ec", 5), extensions=[(_BROKEN, True)])
+    assert facts(itself)["trust_error"] == "unreadable"
 
 
+def test_an_authority_with_a_broken_extension_is_not_said_to_be_none() -> None:
+    """That an issuer is no authority is told of one whose extensions can be read."""
+    middle = ROOT.authority("Broken Middle", extensions=[(_BROKEN, False)])
+    assert problems(middle.leaf(), middle) == ("unreadable-extension",)
+
+
+_BROKEN = x509.UnrecognizedExtension(ExtensionOID.CERTIFICATE_POLICIES, b"\x30\x05")
 _CHAIN = [LEAF.der, MIDDLE.der]
 
 
