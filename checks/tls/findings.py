@@ -28,7 +28,7 @@ class Findings:
     versions: dict[Version, bool] = field(default_factory=dict)
     """Conclusively accepted or refused."""
     hellos: dict[Version, Accepted | Retry] = field(default_factory=dict)
-    """The first acceptance of each version."""
+    """Each version's answer to the usual hello, which offers everything; `lines.version` asks."""
     portions: dict[tuple[Version, int], Portion] = field(default_factory=dict)
     """By version and place in `question.portions`."""
     seen: dict[Version, set[int]] = field(default_factory=dict)
@@ -72,7 +72,6 @@ class Findings:
     def accept(self, version: Version, answer: Accepted | Retry) -> None:
         """A hello of this version was accepted."""
         self.versions[version] = True
-        self.hellos.setdefault(version, answer)
         self.seen.setdefault(version, set()).add(answer.suite)
         if answer.group is not None:
             self.groups_seen.setdefault(version, set()).add(answer.group)
@@ -81,6 +80,7 @@ class Findings:
         """A chain may have come along; that of the newest version below TLS 1.3 counts."""
         if answer.chain and (self.chain_of is None or version > self.chain_of):
             self.chain, self.ocsp, self.chain_of = answer.chain, answer.ocsp, version
+            self.scts = None
             with suppress(MalformedError):
                 stamps = answer.extensions.get(TIMESTAMPS)
                 self.scts = 0 if stamps is None else count(stamps)

@@ -52,7 +52,7 @@ def renegotiation_before(found: Findings, wishes: Wishes) -> Line:
 def client_certificate(found: Findings, wishes: Wishes) -> Line:
     """Whether a certificate that is asked for is required shows only after a key exchange."""
     newest = found.newest_old
-    hello = None if newest is None else found.hellos[newest]
+    hello = None if newest is None else found.hellos.get(newest)
     asked = hello.client_certificate if isinstance(hello, Accepted) else None
     if asked is False:
         found.client_certificate = "no"

@@ -113,6 +113,8 @@ def version(found: Findings, wishes: Wishes, asked: Version, places: range) -> L
         portion = found.portions.setdefault((asked, place), Portion())
         if isinstance(answer, Accepted | Retry):
             found.accept(asked, answer)
+            if place == 0 or asked not in found.hellos:
+                found.hellos[asked] = answer
             portion.accepted.append(answer.suite)
             if isinstance(answer, Accepted):
                 found.show(asked, answer)
@@ -169,6 +171,7 @@ def small(found: Findings, wishes: Wishes) -> Line:
     if isinstance(answer, Accepted):
         found.frail = True
         found.accept(Version.TLS12, answer)
+        found.hellos[Version.TLS12] = answer
         found.show(Version.TLS12, answer)
 
 

@@ -84,7 +84,8 @@ def _versions(found: Findings) -> dict[str, Any]:
         fields["protocols"] = fields["protocols_seen"]
     if _known(found, (version for version in EVERY if version > newest)):
         fields["protocol"] = newest.word
-        fields["cipher"] = suite_name(found.hellos[newest].suite)
+        usual = found.hellos.get(newest)
+        fields["cipher"] = None if usual is None else suite_name(usual.suite)
     return fields
 
 
@@ -186,13 +187,15 @@ def _handshake(found: Findings) -> dict[str, Any]:
         "early_data": False if found.versions.get(Version.TLS13) is False else found.early_data,
     }
     hellos: Mapping[Version, object] = found.hellos
-    old = [hellos.get(version) for version in (*OLD, Version.TLS12)]
-    packed = [one.compression == 1 for one in old if isinstance(one, Accepted)]
+    accepted = [version for version in (*OLD, Version.TLS12) if version in found.accepted]
+    usual = [one for one in map(hellos.get, accepted) if isinstance(one, Accepted)]
     newest = hellos.get(found.newest_old) if found.newest_old else None
     if isinstance(newest, Accepted):
         fields["renegotiation"] = "secure" if newest.secure_renegotiation else "insecure"
-        fields["compression"] = any(packed)
-    elif _known(found, (Version.SSL3, Version.TLS10, Version.TLS11, Version.TLS12)):
+    packed = any(one.compression == 1 for one in usual)
+    if packed or (accepted and len(usual) == len(accepted)):
+        fields["compression"] = packed
+    if not accepted and _known(found, (*OLD, Version.TLS12)):
         fields["renegotiation"] = "none"
         fields["compression"] = False
         fields["client_renegotiation"] = False

@@ -1,12 +1,13 @@
 """A TLS server on paper: answers questions by its configuration, with faults, without a socket."""
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from checks.tls.hello import GROUPS_12
+from checks.tls.hello import ALPN, GROUPS_12
 from checks.tls.lines import Answer
 from checks.tls.outcomes import Accepted, Inconclusive, Refused, Retry
-from checks.tls.plan import Survey
+from checks.tls.plan import Asked, Survey
 from checks.tls.question import Lost, Question
 from checks.tls.registry import SUITES, Version
 
@@ -25,6 +26,9 @@ class PaperServer:
     says_version: bool = True
     """Refuses a version by protocol_version, else by handshake_failure."""
     chain: tuple[bytes, ...] = (b"leaf",)
+    compresses: bool = False
+    alpn: bool = False
+    """Agrees to h2 before TLS 1.3."""
     fault: Callable[[int, Question], Answer | None] = field(default=lambda _count, _asked: None)
     """A fault in place of the answer to the n-th question."""
     asked: int = 0
@@ -65,6 +69,8 @@ class PaperServer:
             chain=self.chain if question.until == "done" else None,
             group=group if told else None,
             client_certificate=False,
+            compression=int(self.compresses and hello.compression),
+            extensions={ALPN: b"\0\3\2h2"} if self.alpn and "h2" in hello.alpn else {},
         )
 
 
@@ -73,15 +79,23 @@ def curved(code: int) -> bool:
     return SUITES[code].exchange.startswith("ECDHE")
 
 
-def carry_out(survey: Survey, server: PaperServer, most: int = 2_000) -> int:
-    """Ask until nothing is left; returns how many questions that were."""
+def carry_out(
+    survey: Survey, server: PaperServer, most: int = 2_000, dice: random.Random | None = None
+) -> int:
+    """Ask until nothing is left; returns how many questions that were.
+
+    With `dice` the answers come in any order, as those of different connections do.
+    """
     count = 0
+    waiting: list[Asked] = []
     while not survey.finished:
-        for asked in survey.take():
-            count += 1
-            assert count < most, "a survey without end"
-            if (asked.question.attempt and not survey.worth(asked)) or survey.moot(asked):
-                survey.give_up(asked.number)
-            else:
-                survey.answer(asked.number, server.answer(asked.question))
+        waiting += survey.take()
+        at = 0 if dice is None else dice.randrange(len(waiting))
+        asked = waiting.pop(at)
+        count += 1
+        assert count < most, "a survey without end"
+        if (asked.question.attempt and not survey.worth(asked)) or survey.moot(asked):
+            survey.give_up(asked.number)
+        else:
+            survey.answer(asked.number, server.answer(asked.question))
     return count

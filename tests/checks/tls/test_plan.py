@@ -31,9 +31,11 @@ def survey_of(*, full: bool = False, needs: frozenset[str] | None = None) -> Sur
     return Survey(wishes, lambda _chain: None)
 
 
-def surveyed(survey: Survey, server: PaperServer) -> dict[str, object]:
+def surveyed(
+    survey: Survey, server: PaperServer, dice: random.Random | None = None
+) -> dict[str, object]:
     """The fields of the evidence after the whole survey."""
-    carry_out(survey, server)
+    carry_out(survey, server, dice=dice)
     return fields_of(survey.found, survey.wishes)
 
 
@@ -52,6 +54,8 @@ def servers(draw: st.DrawFn) -> PaperServer:
         groups=tuple(groups),
         ordered=draw(st.booleans()),
         says_version=draw(st.booleans()),
+        compresses=draw(st.booleans()),
+        alpn=draw(st.booleans()),
     )
 
 
@@ -125,13 +129,14 @@ def usable(server: PaperServer, version: Version) -> list[str]:
     share=st.sampled_from((0.05, 0.3, 0.7, 1.0)),
     lasting=st.booleans(),
     full=st.booleans(),
+    mixed=st.booleans(),
 )
 def test_lost_answers_never_become_wrong_ones(
-    server: PaperServer, seed: int, share: float, lasting: bool, full: bool
+    server: PaperServer, seed: int, share: float, lasting: bool, full: bool, mixed: bool
 ) -> None:
     """Whatever is lost, each defined fact is the one that holds; the rest is undefined."""
     server.fault = faulty(seed, share, lasting)
-    found = surveyed(survey_of(full=full), server)
+    found = surveyed(survey_of(full=full), server, random.Random(seed) if mixed else None)
     truth = [version.word for version in WITH_HELLOS if accepts(server, version)]
     if found["outcome"] != "ok":
         assert "protocols" not in found
@@ -157,9 +162,23 @@ def test_lost_answers_never_become_wrong_ones(
     assert isinstance(searched, dict)
     if "good" in searched:
         assert set(outside["good"]) == every - allowed
+    old = [word for word in truth if word != "TLSv1.3"]
+    assert found.get("compression") in (None, bool(old) and server.compresses)
+    assert found.get("alpn") in (None, ("h2",) if server.alpn else ())
+    assert found.get("renegotiation") in (None, "insecure" if old else "none")
     modern = truth[-1] == "TLSv1.3"
     quantum = modern and not set(server.groups).isdisjoint(POST_QUANTUM)
     assert found.get("post_quantum") in (None, quantum)
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=servers(), seed=st.integers(0, 2**32), full=st.booleans())
+def test_the_order_of_the_answers_changes_nothing(
+    server: PaperServer, seed: int, full: bool
+) -> None:
+    """Two surveys of a server, their answers in different orders, give the same evidence."""
+    usual = surveyed(survey_of(full=full), server)
+    assert surveyed(survey_of(full=full), server, random.Random(seed)) == usual
 
 
 @settings(max_examples=60, deadline=None)
