@@ -65,8 +65,11 @@ def client_certificate(found: Findings, wishes: Wishes) -> Line:
 
 
 def identity13(found: Findings, wishes: Wishes) -> Line:
-    """The certificate of a server that has TLS 1.3 alone, and what comes along with it."""
-    if found.chain is not None or not found.versions.get(Version.TLS13):
+    """The certificate of a server without TLS 1.2, and what comes along with it.
+
+    That of an older version gives way to it, whichever was seen first.
+    """
+    if found.chain_of is Version.TLS12 or not found.versions.get(Version.TLS13):
         return
     shown = found.shown
     if shown is None:

@@ -85,7 +85,8 @@ def _versions(found: Findings) -> dict[str, Any]:
     if _known(found, (version for version in EVERY if version > newest)):
         fields["protocol"] = newest.word
         usual = found.hellos.get(newest)
-        fields["cipher"] = None if usual is None else suite_name(usual.suite)
+        if usual is not None and not found.frail:  # a small hello offers few suites
+            fields["cipher"] = suite_name(usual.suite)
     return fields
 
 
@@ -192,8 +193,9 @@ def _handshake(found: Findings) -> dict[str, Any]:
     newest = hellos.get(found.newest_old) if found.newest_old else None
     if isinstance(newest, Accepted):
         fields["renegotiation"] = "secure" if newest.secure_renegotiation else "insecure"
+    # A small hello does not offer it.
     packed = any(one.compression == 1 for one in usual)
-    if packed or (accepted and len(usual) == len(accepted)):
+    if packed or (accepted and len(usual) == len(accepted) and not found.frail):
         fields["compression"] = packed
     if not accepted and _known(found, (*OLD, Version.TLS12)):
         fields["renegotiation"] = "none"
