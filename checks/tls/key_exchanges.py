@@ -23,7 +23,10 @@ def _question(wishes: Wishes, exchange: Exchange, version: Version) -> Question:
 
 
 def early_data(found: Findings, wishes: Wishes) -> Line:
-    """Do the tickets of TLS 1.3 allow early data? Asked from the start: it takes longest."""
+    """Do the tickets of TLS 1.3 allow early data? Asked from the start: it takes longest.
+
+    Without a ticket it is not known.
+    """
     answer = yield from ask(found, _question(wishes, "13 tickets", Version.TLS13))
     if isinstance(answer, Shown13):
         found.shown = answer
