@@ -108,9 +108,19 @@ def _suites(found: Findings, wishes: Wishes) -> dict[str, Any]:
         fields["outside"] = _outside(found, wishes, searched)
         fields["outside_searched"] = dict.fromkeys(searched, True)
     dhe = [code for seen in found.seen.values() for code in seen if _exchange(code) == "DHE"]
-    fields["dhe"] = True if dhe else found.dhe
-    fields["dh_bits"] = found.dh_bits
+    fields["dhe"] = True if dhe else _no_dhe(found)
+    # Who lists no field of RFC 7919 may get a weaker one: that counts, unless he gets none.
+    fields["dh_bits"] = found.bits_in_fields if found.dhe is False else found.dh_bits
     return fields
+
+
+def _no_dhe(found: Findings) -> bool | None:
+    """False where the newest version that could have DHE certainly has none for anybody."""
+    newest = found.newest_old
+    if not _known(found, (v for v in (*OLD, Version.TLS12) if v > (newest or Version.SSL2))):
+        return None
+    refused = newest in (None, Version.SSL3) or found.dhe_in_fields.get(newest) is False
+    return False if refused and found.dhe is False else None
 
 
 def _exchange(code: int) -> str:

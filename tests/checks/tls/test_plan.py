@@ -12,7 +12,7 @@ from checks.tls.outcomes import Inconclusive, Refused
 from checks.tls.plan import MOST_QUESTIONS, Survey
 from checks.tls.posture import fields_of
 from checks.tls.question import Lost, Question
-from checks.tls.registry import POST_QUANTUM, Version, group_name, suite_name, suites_for
+from checks.tls.registry import POST_QUANTUM, SUITES, Version, group_name, suite_name, suites_for
 from checks.tls.wishes import Wishes, asked_for
 from tests.checks.tls.paper import SILENCE, PaperServer, carry_out, curved
 
@@ -54,6 +54,7 @@ def servers(draw: st.DrawFn) -> PaperServer:
         groups=tuple(groups),
         ordered=draw(st.booleans()),
         says_version=draw(st.booleans()),
+        dhe_for=draw(st.sampled_from(("all", "named", "others"))),
         compresses=draw(st.booleans()),
         alpn=draw(st.booleans()),
     )
@@ -122,6 +123,15 @@ def usable(server: PaperServer, version: Version) -> list[str]:
     ]
 
 
+def having_dhe(server: PaperServer) -> set[str]:
+    """The versions in which DHE is accepted."""
+    return {
+        version.word
+        for version, codes in server.suites.items()
+        if any(SUITES[code].exchange == "DHE" for code in codes)
+    }
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     server=servers(),
@@ -166,6 +176,10 @@ def test_lost_answers_never_become_wrong_ones(
     assert found.get("compression") in (None, bool(old) and server.compresses)
     assert found.get("alpn") in (None, ("h2",) if server.alpn else ())
     assert found.get("renegotiation") in (None, "insecure" if old else "none")
+    dhe = [word for word in old if word in having_dhe(server)]
+    if found.get("dhe") is not None:
+        # Asked of the newest version that can have it; an older one may be seen to have it.
+        assert found["dhe"] is (old[-1:] == dhe[-1:] and bool(dhe)) or (found["dhe"] and dhe)
     modern = truth[-1] == "TLSv1.3"
     quantum = modern and not set(server.groups).isdisjoint(POST_QUANTUM)
     assert found.get("post_quantum") in (None, quantum)
@@ -179,6 +193,19 @@ def test_the_order_of_the_answers_changes_nothing(
     """Two surveys of a server, their answers in different orders, give the same evidence."""
     usual = surveyed(survey_of(full=full), server)
     assert surveyed(survey_of(full=full), server, random.Random(seed)) == usual
+
+
+@pytest.mark.parametrize("dhe_for", ["all", "named", "others"])
+@pytest.mark.parametrize("beside", [(), (0xC02F,)])
+def test_dhe_is_found_whomever_it_is_for(dhe_for: str, beside: tuple[int, ...]) -> None:
+    """DHE for who lists the fields of RFC 7919, or for who does not, is accepted all the same."""
+    server = PaperServer(suites={Version.TLS12: (*beside, 0x9F, 0x33)}, dhe_for=dhe_for)
+    found = surveyed(survey_of(full=True), server)
+    assert (found["outcome"], found["dhe"], found["dh_bits"]) == ("ok", True, 2_048)
+    right = ("TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA")
+    assert found["cipher_suites"]["TLSv1.2"][-2:] == right
+    verdict = surveyed(survey_of(), server)
+    assert (verdict["dhe"], set(verdict["outside"]["good"])) == (True, set(right))
 
 
 def test_beside_tls_1_3_an_older_certificate_does_not_count_whichever_comes_first() -> None:
