@@ -249,6 +249,21 @@ def test_keys_that_are_expensive_to_check_are_not_worked_with() -> None:
     assert issued(sent[0].certificate, leaf.certificate) is None
 
 
+def test_names_are_not_compared_with_constraints_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An authority with too many constraints for the names below it is no authority here."""
+    limits = [x509.DNSName(f"c{number}.example") for number in range(20)]
+    constraints = x509.NameConstraints(None, limits)
+    middle = ROOT.authority("Narrow", extensions=[(constraints, True)])
+    other = ROOT.authority("Narrow Too", extensions=[(constraints, True)])
+    leaf = middle.leaf()
+    assert facts(leaf, middle)["trusted"] is True
+    monkeypatch.setattr("checks.tls.path._MOST_COMPARISONS", 30)
+    assert facts(leaf, middle, scts_by_handshake=1)["trusted"] is True
+    assert facts(leaf, other, middle)["trusted"] is False, "the bound is that of the whole chain"
+
+
 def test_a_long_exponent_that_is_allowed_is_worked_with() -> None:
     """The public web allows 256 bits of exponent: such an authority is believed as any other."""
     slow = root("Slow", key=_expensive_key(256))
