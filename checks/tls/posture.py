@@ -33,10 +33,15 @@ def fields_of(found: Findings, wishes: Wishes) -> dict[str, Any]:
     fields |= _groups(found, wishes)
     fields |= _handshake(found)
     fields |= found.sni
-    fields["inconclusive"] = tuple(
-        sorted(f"{name}: {why}" for name, why in found.inconclusive.items())
-    )
+    fields["inconclusive"] = _doubts(found)
     return fields
+
+
+def _doubts(found: Findings) -> tuple[str, ...]:
+    """What found no answer, without rare suites that were asked while their version was decided."""
+    decided = {f"{version.word} rare" for version in found.versions}
+    doubts = found.inconclusive.items()
+    return tuple(sorted(f"{name}: {why}" for name, why in doubts if name not in decided))
 
 
 def outcome_of(found: Findings) -> tuple[str, str]:

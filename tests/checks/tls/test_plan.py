@@ -290,6 +290,23 @@ def test_internal_error_to_an_old_version_is_a_refusal_when_newer_ones_are_accep
     assert "protocols" not in alone
 
 
+def test_a_lost_answer_about_a_version_that_was_decided_is_no_doubt() -> None:
+    """Rare suites are asked beside the likely ones: of a refused version they say nothing more."""
+
+    def fault(_count: int, question: Question) -> Answer | None:
+        return Inconclusive("reset") if question.name.endswith(" rare") else None
+
+    def ask_rare_first(survey: Survey) -> None:
+        for asked in sorted(survey.take(), key=lambda one: not one.question.name.endswith("rare")):
+            survey.answer(asked.number, server.answer(asked.question))
+
+    server = PaperServer(suites={Version.TLS12: (0xC02F,)}, fault=fault)
+    survey = survey_of()
+    ask_rare_first(survey)
+    found = surveyed(survey, server)
+    assert (found["protocols"], found["inconclusive"]) == (("TLSv1.2",), ())
+
+
 def test_two_servers_behind_one_address_are_no_suites() -> None:
     """A suite that is accepted and then refused makes the list inconclusive, not short."""
     calls = iter(range(10_000))
