@@ -37,6 +37,12 @@ _READ: Memory[bytes, x509.Certificate | None] = Memory(256)
 """Certificates by their bytes; intermediates are shared by many servers."""
 _LONGEST_KEY = 8_192
 """Bits of the longest RSA key whose signatures are checked."""
+_LONGEST_DSA_KEY = 3_072
+"""The same of DSA, which costs many times more (FIPS 186-4, 4.2 has no longer ones)."""
+_MOST_WORK = 16_384**2 * 17
+"""For one RSA signature: bits of the modulus squared, times bits of the exponent. That of 16,384
+bits and the usual exponent, or of 4,096 bits and one of 256 bits, the longest that the
+CA/Browser Forum allows (Baseline Requirements, 6.1.6): a millisecond."""
 _MEMORABLE = 8_192
 """Bytes of the largest certificate that is remembered: a hostile one may be much larger."""
 
@@ -91,6 +97,20 @@ def key_of(certificate: x509.Certificate) -> tuple[str, int | None]:
     return type(key).__name__.lower().removesuffix("publickey"), None
 
 
+def affordable(certificate: x509.Certificate) -> bool:
+    """Whether signatures by its key may be checked: a hostile chain has a hundred of them.
+
+    A key that cannot be read checks nothing, so costs nothing.
+    """
+    try:
+        key = certificate.public_key()
+    except UNREADABLE:
+        return True
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size**2 * key.public_numbers().e.bit_length() <= _MOST_WORK
+    return not isinstance(key, dsa.DSAPublicKey) or key.key_size <= _LONGEST_DSA_KEY
+
+
 def is_authority(certificate: x509.Certificate) -> bool:
     """Whether its basic constraints say that it may issue (RFC 5280, 4.2.1.9)."""
     constraints = extension_of(certificate, x509.BasicConstraints)
@@ -101,8 +121,8 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool | No
     """Whether the issuer's name and key are those that signed the certificate.
 
     None: the names fit and the signature is of a kind (MD5, SHA-1, GOST, …) that cannot be
-    checked here, or by a key so long that a hostile chain of them would hold up the loop. It
-    proves nothing, and it is no forgery either.
+    checked here, or by a key whose arithmetic is so long that a hostile chain of them would hold
+    up the loop. It proves nothing, and it is no forgery either.
     """
     try:
         if certificate.issuer != issuer.subject:
@@ -110,7 +130,7 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool | No
     except UNREADABLE:
         return False
     kind, bits = key_of(issuer)
-    if kind in ("rsa", "dsa") and (bits or 0) > _LONGEST_KEY:
+    if (kind == "rsa" and (bits or 0) > _LONGEST_KEY) or not affordable(issuer):
         return None
     try:
         certificate.verify_directly_issued_by(issuer)

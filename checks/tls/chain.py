@@ -22,6 +22,7 @@ from checks.tls.certificate import (
     must_staple,
     points_to,
     read,
+    readable_extensions,
 )
 from checks.tls.lifetimes import limit_days
 from checks.tls.memory import Memory
@@ -121,14 +122,13 @@ class _Work:
         return facts | self._revocation(self.leaf, ocsp, scts, staple_asked=staple_asked)
 
     def _of_leaf(self, leaf: x509.Certificate, name: str) -> dict[str, Any]:
-        names = names_of(leaf)
         key_type, key_bits = key_of(leaf)
-        facts: dict[str, Any] = {
-            "hostname_matches": names.match(name),
-            "names": names.shown(),
-            "key_type": key_type,
-            "must_staple": must_staple(leaf),
-        }
+        facts: dict[str, Any] = {"key_type": key_type}
+        if readable_extensions(leaf):  # else its names are not known, and not said to be others
+            names = names_of(leaf)
+            facts["hostname_matches"] = names.match(name)
+            facts["names"] = names.shown()
+            facts["must_staple"] = must_staple(leaf)
         if key_bits is not None:
             facts["key_bits"] = key_bits
         try:
@@ -169,7 +169,9 @@ class _Work:
     ) -> dict[str, Any]:
         responder = points_to(leaf, AuthorityInformationAccessOID.OCSP)
         expected = responder or must_staple(leaf)
-        facts: dict[str, Any] = {"ocsp_expected": expected}
+        facts: dict[str, Any] = {}
+        if readable_extensions(leaf):
+            facts["ocsp_expected"] = expected
         judged = Stapled(word="absent" if staple_asked and expected else None)
         if ocsp is not None:
             judged = stapled(ocsp, leaf, next(self._issuers(leaf), None), self.now)

@@ -56,8 +56,9 @@ class Shown13:
     `ocsp`: of the first certificate. `scts`: how many in its extension; None: no such extension.
     `client_certificate`: "no", "asked" (the server went on without one), "required" (it ended
     by an alert), None when it was asked for and then nothing conclusive came.
-    `early_data`: bytes that its first ticket allows; 0 also when the server ended the session
-    without a ticket; None when that was not waited for, or the end was none.
+    `early_data`: bytes that its first ticket allows; None when none was waited for, or came. A
+    session without a ticket proves nothing: BoringSSL keeps its tickets until it has something
+    else to say.
     `retried`: by a HelloRetryRequest.
     """
 
@@ -299,8 +300,6 @@ class Exchange13(Dialogue[Shown13]):
         if not self._shown:
             self._end(Inconclusive("closed" if orderly else how))
             return
-        if orderly or how == "closed":
-            self._early_data = 0
         # Who refuses says so by an alert; who just hangs up, or is silent, says nothing.
         self._finish("asked" if orderly else None)
 

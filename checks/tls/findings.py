@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from checks.tls.exchange13 import Shown13
-from checks.tls.hello import TIMESTAMPS
+from checks.tls.hello import FIELDS, GROUPS_12, TIMESTAMPS
 from checks.tls.outcomes import Accepted, Inconclusive, Refused, Retry
 from checks.tls.question import Lost
 from checks.tls.records import MalformedError
@@ -28,7 +28,7 @@ class Findings:
     versions: dict[Version, bool] = field(default_factory=dict)
     """Conclusively accepted or refused."""
     hellos: dict[Version, Accepted | Retry] = field(default_factory=dict)
-    """The first acceptance of each version."""
+    """Each version's answer to the usual hello, which offers everything; `lines.version` asks."""
     portions: dict[tuple[Version, int], Portion] = field(default_factory=dict)
     """By version and place in `question.portions`."""
     seen: dict[Version, set[int]] = field(default_factory=dict)
@@ -45,7 +45,13 @@ class Findings:
     groups_complete: set[Version] = field(default_factory=set)
     groups_decided: set[tuple[Version, str]] = field(default_factory=set)
     post_quantum: bool | None = None
+    fields: dict[Version, bool] = field(default_factory=dict)
+    """Whether suites of `question.FINITE` are accepted from who lists the fields of RFC 7919."""
+    dhe_in_fields: dict[Version, bool] = field(default_factory=dict)
+    """The same of DHE alone."""
+    bits_in_fields: int | None = None
     dhe: bool | None = None
+    """Of who lists curves alone."""
     dh_bits: int | None = None
     chain: tuple[bytes, ...] | None = None
     chain_of: Version | None = None
@@ -72,15 +78,22 @@ class Findings:
     def accept(self, version: Version, answer: Accepted | Retry) -> None:
         """A hello of this version was accepted."""
         self.versions[version] = True
-        self.hellos.setdefault(version, answer)
         self.seen.setdefault(version, set()).add(answer.suite)
-        if answer.group is not None:
+        if answer.group is not None and version >= Version.TLS12:  # older ones are not searched
             self.groups_seen.setdefault(version, set()).add(answer.group)
+
+    def groups_for(self, version: Version) -> tuple[int, ...]:
+        """What a hello about suites lists; empty: the usual groups.
+
+        Who has DHE for RFC 7919 alone gets its fields to see; they would turn others away.
+        """
+        return GROUPS_12 + FIELDS if self.fields.get(version) else ()
 
     def show(self, version: Version, answer: Accepted) -> None:
         """A chain may have come along; that of the newest version below TLS 1.3 counts."""
         if answer.chain and (self.chain_of is None or version > self.chain_of):
             self.chain, self.ocsp, self.chain_of = answer.chain, answer.ocsp, version
+            self.scts = None
             with suppress(MalformedError):
                 stamps = answer.extensions.get(TIMESTAMPS)
                 self.scts = 0 if stamps is None else count(stamps)

@@ -37,10 +37,13 @@ SIGNATURES_OFFERED = (
 
 # Every curve of RFC 8422 and 7027, the common ones first. Not the finite fields of RFC 7919:
 # a server that has them would show those in place of the weak ones it gives to old clients.
+# Some (OpenSSL 4) have DHE for those alone who list them: see `suite_lines.named_fields`.
 GROUPS_12 = (29, 23, 24, 25, 30, 26, 27, 28, 22, 21, 20, 19, 14, 13, 12, 11, 10, 9, 8, 7, 6,
              5, 4, 3, 2, 1, 18, 17, 16, 15)  # fmt: skip
+FIELDS = (0x100, 0x101, 0x102, 0x103, 0x104)
+"""The finite fields of RFC 7919."""
 GROUPS_13 = (0x11EC, 29, 23, 24, 25, 30, 0x11EB, 0x11ED, 0x0201, 0x0202, 0x0200, 31, 32, 33,
-             0x100, 0x101, 0x102, 0x103, 0x104)  # fmt: skip
+             *FIELDS)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

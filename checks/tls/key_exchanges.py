@@ -23,7 +23,10 @@ def _question(wishes: Wishes, exchange: Exchange, version: Version) -> Question:
 
 
 def early_data(found: Findings, wishes: Wishes) -> Line:
-    """Do the tickets of TLS 1.3 allow early data? Asked from the start: it takes longest."""
+    """Do the tickets of TLS 1.3 allow early data? Asked from the start: it takes longest.
+
+    Without a ticket it is not known.
+    """
     answer = yield from ask(found, _question(wishes, "13 tickets", Version.TLS13))
     if isinstance(answer, Shown13):
         found.shown = answer
@@ -52,7 +55,7 @@ def renegotiation_before(found: Findings, wishes: Wishes) -> Line:
 def client_certificate(found: Findings, wishes: Wishes) -> Line:
     """Whether a certificate that is asked for is required shows only after a key exchange."""
     newest = found.newest_old
-    hello = None if newest is None else found.hellos[newest]
+    hello = None if newest is None else found.hellos.get(newest)
     asked = hello.client_certificate if isinstance(hello, Accepted) else None
     if asked is False:
         found.client_certificate = "no"
@@ -65,8 +68,11 @@ def client_certificate(found: Findings, wishes: Wishes) -> Line:
 
 
 def identity13(found: Findings, wishes: Wishes) -> Line:
-    """The certificate of a server that has TLS 1.3 alone, and what comes along with it."""
-    if found.chain is not None or not found.versions.get(Version.TLS13):
+    """The certificate of a server without TLS 1.2, and what comes along with it.
+
+    That of an older version gives way to it, whichever was seen first.
+    """
+    if found.chain_of is Version.TLS12 or not found.versions.get(Version.TLS13):
         return
     shown = found.shown
     if shown is None:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from checks.tls.exchange12 import Shown12
 from checks.tls.exchange13 import Shown13
 from checks.tls.findings import Findings, Portion
-from checks.tls.hello import ClientHello
+from checks.tls.hello import FIELDS, GROUPS_12, ClientHello
 from checks.tls.outcomes import Accepted, Inconclusive, Refused, Retry
 from checks.tls.question import (
+    FINITE,
     PROTOCOLS,
     Lost,
     Question,
@@ -21,7 +22,7 @@ from checks.tls.question import (
     portions,
     proving,
 )
-from checks.tls.registry import Version
+from checks.tls.registry import SUITES, Version
 from checks.tls.wishes import Wishes
 
 TRIES = 3
@@ -113,6 +114,8 @@ def version(found: Findings, wishes: Wishes, asked: Version, places: range) -> L
         portion = found.portions.setdefault((asked, place), Portion())
         if isinstance(answer, Accepted | Retry):
             found.accept(asked, answer)
+            if place == 0 or asked not in found.hellos:
+                found.hellos[asked] = answer
             portion.accepted.append(answer.suite)
             if isinstance(answer, Accepted):
                 found.show(asked, answer)
@@ -143,7 +146,26 @@ def _version(
     answer = yield from ask(found, question)
     if isinstance(answer, Refused) and answer.alert == _NO_APPLICATION_PROTOCOL and offer.alpn:
         found.alpn = ()
-        answer = yield from ask(found, replace(question, hello=replace(offer, alpn=())))
+        offer = replace(offer, alpn=())
+        answer = yield from ask(found, replace(question, hello=offer))
+    if isinstance(answer, Refused) and answer.alert not in (_PROTOCOL_VERSION, None):
+        answer = yield from _in_fields(found, replace(question, hello=offer), answer)
+    return answer
+
+
+def _in_fields(
+    found: Findings, question: Question, refused: Refused
+) -> Generator[Question, Answer, Answer]:
+    """Are the suites with finite fields accepted from who lists the fields of RFC 7919?"""
+    assert question.hello is not None
+    asked = question.hello.version
+    finite = tuple(code for code in question.hello.suites if SUITES[code].exchange in FINITE)
+    if asked in (Version.SSL3, Version.TLS13) or not finite:
+        return refused
+    offer = replace(question.hello, suites=finite, groups=GROUPS_12 + FIELDS)
+    answer = yield from ask(found, replace(question, hello=offer))
+    if isinstance(answer, Accepted):
+        found.fields[asked] = True
     return answer
 
 
@@ -169,6 +191,7 @@ def small(found: Findings, wishes: Wishes) -> Line:
     if isinstance(answer, Accepted):
         found.frail = True
         found.accept(Version.TLS12, answer)
+        found.hellos[Version.TLS12] = answer
         found.show(Version.TLS12, answer)
 
 
@@ -176,9 +199,8 @@ def identity(found: Findings, wishes: Wishes, asked: Version) -> Line:
     """The chain of a version whose first choice was a suite without certificate."""
     if found.chain is not None or not found.versions.get(asked):
         return
-    question = Question(
-        name="certificate", hello=hello(asked, proving(asked), wishes), until="done"
-    )
+    offer = hello(asked, proving(asked), wishes, found.groups_for(asked))
+    question = Question(name="certificate", hello=offer, until="done")
     answer = yield from ask(found, question)
     if isinstance(answer, Accepted):
         found.accept(asked, answer)
@@ -191,11 +213,14 @@ def alpn(found: Findings, wishes: Wishes) -> Line:
     if found.alpn is not None or not isinstance(first, Accepted):
         return
     agreed = [first.alpn] if first.alpn else []
+    usual = hello(
+        Version.TLS12, portions(Version.TLS12)[0], wishes, found.groups_for(Version.TLS12)
+    )
     for name in PROTOCOLS if agreed else ():
         if name in agreed:
             continue
-        offer = replace(hello(Version.TLS12, portions(Version.TLS12)[0], wishes), alpn=(name,))
-        answer = yield from ask(found, Question(name="alpn", hello=offer))
+        offer = Question(name="alpn", hello=replace(usual, alpn=(name,)))
+        answer = yield from ask(found, offer)
         if isinstance(answer, Accepted):
             agreed += [name] if answer.alpn == name else []
         elif not isinstance(answer, Refused):
@@ -207,7 +232,9 @@ def other_name(found: Findings, wishes: Wishes, fact: str, name: str) -> Line:
     """What does the server show to who names no server, or one that it does not have?"""
     if not wishes.name or found.chain is None or not found.versions.get(Version.TLS12):
         return
-    offer = replace(hello(Version.TLS12, proving(Version.TLS12), wishes), server_name=name)
+    groups = found.groups_for(Version.TLS12)
+    usual = hello(Version.TLS12, proving(Version.TLS12), wishes, groups)
+    offer = replace(usual, server_name=name)
     question = Question(name=fact.replace("_", " "), hello=offer, until="done")
     answer = yield from ask(found, question)
     if isinstance(answer, Refused):

@@ -5,7 +5,7 @@ clients (no Ed25519 keys, no SHA-1): a chain whose signatures hold and that brea
 has a word of its own (`web-pki`), apart from one that is forged (`invalid`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -19,10 +19,12 @@ from cryptography.x509.verification import (
 
 from checks.tls.certificate import (
     UNREADABLE,
+    affordable,
     extension_of,
     is_authority,
     may_be_issued,
     read,
+    readable_extensions,
     signed_itself,
 )
 from checks.tls.names import Names, names_of
@@ -31,6 +33,9 @@ from checks.tls.roots import Roots
 CHAIN_BOUND = 10
 """Certificates of a chain that are looked at."""
 _TEXT_BOUND = 255
+_MOST_COMPARISONS = 65_536
+"""Of names with constraints (RFC 5280, 4.2.1.10), each some 100 ns: a leaf of 100 names below
+an authority with 600."""
 
 
 def _may_sign(_: Policy, __: x509.Certificate, usage: x509.KeyUsage | None) -> None:
@@ -70,6 +75,8 @@ def untrusted(chain: Sequence[bytes], roots: Roots, now: datetime) -> str:
         subject = _own_subject(names_of(leaf))
     except UNREADABLE:
         return "unreadable"
+    if not readable_extensions(leaf):
+        return "unreadable"
     if subject is None:
         return "self-signed" if signed_itself(leaf) else "no-names"
     return _refusal(leaf, [item for item in others if item is not None], subject, roots, now)
@@ -84,11 +91,31 @@ def _refusal(
 ) -> str:
     try:
         verifier = _POLICY.store(roots.store).time(now).build_server_verifier(subject)
-        verifier.verify(leaf, list(between))
+        verifier.verify(leaf, list(_affordable(leaf, between)))
     except (VerificationError, *UNREADABLE) as error:
         why = _why(leaf, between, roots, now)
         return why if why in _PLAIN else f"{why}: {error}"[:_TEXT_BOUND]
     return ""
+
+
+def _affordable(
+    leaf: x509.Certificate, between: Sequence[x509.Certificate]
+) -> Iterator[x509.Certificate]:
+    """Those that a verifier may be given: keys and comparisons of names are bounded."""
+    names = sum(map(_names_in, (leaf, *between)))
+    left = _MOST_COMPARISONS
+    for item in between:
+        limits = extension_of(item, x509.NameConstraints)
+        subtrees = (limits.permitted_subtrees, limits.excluded_subtrees) if limits else ()
+        cost = names * sum(len(some or ()) for some in subtrees)
+        if affordable(item) and cost <= left:
+            left -= cost
+            yield item
+
+
+def _names_in(certificate: x509.Certificate) -> int:
+    found = extension_of(certificate, x509.SubjectAlternativeName)
+    return 0 if found is None else len(list(found))
 
 
 def _own_subject(names: Names) -> x509.DNSName | x509.IPAddress | None:

@@ -154,6 +154,8 @@ class Survey:
             whole = version >= Version.TLS12
             places = range(len(portions(version)) if whole else 1)
             yield _line(version.word, (), lines.version, found, wishes, version, places)
+        if wishes.wants(SUITES | {"outside", "dhe", "dh_bits"}):
+            yield from self._fields(asked)
         for version in asked:
             rest = range(1, len(portions(version)))
             if version < Version.TLS12:
@@ -169,10 +171,19 @@ class Survey:
             yield from self._of_version(version)
         yield from self._single(both, every)
 
+    def _fields(self, asked: list[Version]) -> Iterable[_Waiting]:
+        """Of TLS 1.2 from the start, of what is older when it is accepted."""
+        for version in asked:
+            word = version.word
+            after = () if version is Version.TLS12 else (word, word + _RARE)
+            if Version.SSL3 < version < Version.TLS13:
+                given = (self.found, self.wishes, version)
+                yield _line(f"{word} fields", after, suite_lines.named_fields, *given)
+
     def _of_version(self, version: Version) -> Iterable[_Waiting]:
         """The lines about the suites of a version."""
         found, wishes, word = self.found, self.wishes, version.word
-        places, after = range(len(portions(version))), [word, word + _RARE]
+        places, after = range(len(portions(version))), [word, word + _RARE, f"{word} fields"]
         if wishes.wants(SUITES):
             names = [f"{word} suites {place}" for place in places]
             for place, name in zip(places, names, strict=True):

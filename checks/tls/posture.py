@@ -33,10 +33,15 @@ def fields_of(found: Findings, wishes: Wishes) -> dict[str, Any]:
     fields |= _groups(found, wishes)
     fields |= _handshake(found)
     fields |= found.sni
-    fields["inconclusive"] = tuple(
-        sorted(f"{name}: {why}" for name, why in found.inconclusive.items())
-    )
+    fields["inconclusive"] = _doubts(found)
     return fields
+
+
+def _doubts(found: Findings) -> tuple[str, ...]:
+    """What found no answer, without rare suites that were asked while their version was decided."""
+    decided = {f"{version.word} rare" for version in found.versions}
+    doubts = found.inconclusive.items()
+    return tuple(sorted(f"{name}: {why}" for name, why in doubts if name not in decided))
 
 
 def outcome_of(found: Findings) -> tuple[str, str]:
@@ -84,7 +89,9 @@ def _versions(found: Findings) -> dict[str, Any]:
         fields["protocols"] = fields["protocols_seen"]
     if _known(found, (version for version in EVERY if version > newest)):
         fields["protocol"] = newest.word
-        fields["cipher"] = suite_name(found.hellos[newest].suite)
+        usual = found.hellos.get(newest)
+        if usual is not None and not found.frail:  # a small hello offers few suites
+            fields["cipher"] = suite_name(usual.suite)
     return fields
 
 
@@ -106,9 +113,19 @@ def _suites(found: Findings, wishes: Wishes) -> dict[str, Any]:
         fields["outside"] = _outside(found, wishes, searched)
         fields["outside_searched"] = dict.fromkeys(searched, True)
     dhe = [code for seen in found.seen.values() for code in seen if _exchange(code) == "DHE"]
-    fields["dhe"] = True if dhe else found.dhe
-    fields["dh_bits"] = found.dh_bits
+    fields["dhe"] = True if dhe else _no_dhe(found)
+    # Who lists no field of RFC 7919 may get a weaker one: that counts, unless he gets none.
+    fields["dh_bits"] = found.bits_in_fields if found.dhe is False else found.dh_bits
     return fields
+
+
+def _no_dhe(found: Findings) -> bool | None:
+    """False where the newest version that could have DHE certainly has none for anybody."""
+    newest = found.newest_old
+    if not _known(found, (v for v in (*OLD, Version.TLS12) if v > (newest or Version.SSL2))):
+        return None
+    refused = newest in (None, Version.SSL3) or found.dhe_in_fields.get(newest) is False
+    return False if refused and found.dhe is False else None
 
 
 def _exchange(code: int) -> str:
@@ -186,13 +203,16 @@ def _handshake(found: Findings) -> dict[str, Any]:
         "early_data": False if found.versions.get(Version.TLS13) is False else found.early_data,
     }
     hellos: Mapping[Version, object] = found.hellos
-    old = [hellos.get(version) for version in (*OLD, Version.TLS12)]
-    packed = [one.compression == 1 for one in old if isinstance(one, Accepted)]
+    accepted = [version for version in (*OLD, Version.TLS12) if version in found.accepted]
+    usual = [one for one in map(hellos.get, accepted) if isinstance(one, Accepted)]
     newest = hellos.get(found.newest_old) if found.newest_old else None
     if isinstance(newest, Accepted):
         fields["renegotiation"] = "secure" if newest.secure_renegotiation else "insecure"
-        fields["compression"] = any(packed)
-    elif _known(found, (Version.SSL3, Version.TLS10, Version.TLS11, Version.TLS12)):
+    # A small hello does not offer it.
+    packed = any(one.compression == 1 for one in usual)
+    if packed or (accepted and len(usual) == len(accepted) and not found.frail):
+        fields["compression"] = packed
+    if not accepted and _known(found, (*OLD, Version.TLS12)):
         fields["renegotiation"] = "none"
         fields["compression"] = False
         fields["client_renegotiation"] = False

@@ -126,7 +126,7 @@ def _reachable(above: Mapping[int, frozenset[int]]) -> frozenset[int]:
 def _of_issuer(certificate: x509.Certificate) -> Iterator[str]:
     if signed_itself(certificate):
         yield "root-sent"
-    elif not is_authority(certificate):
+    elif readable_extensions(certificate) and not is_authority(certificate):
         yield "not-a-ca"
     usage = extension_of(certificate, x509.KeyUsage)
     if usage is not None and not usage.key_cert_sign:

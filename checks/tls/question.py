@@ -71,6 +71,10 @@ def suites_by(version: Version, *exchanges: str) -> tuple[int, ...]:
     return tuple(codes)[:SUITES_BOUND]
 
 
+FINITE = ("DHE", "DHE_PSK", "DH_anon")
+"""Key exchanges in a finite field that a server chooses."""
+
+
 def proving(version: Version) -> tuple[int, ...]:
     """The suites of a version in which the server shows a certificate, at most one hello's."""
     shown = {"RSA", "DSS", "ECDSA", "any"}

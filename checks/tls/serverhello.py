@@ -7,11 +7,13 @@ chooses an older version did not accept the one that was asked: that is a refusa
 from checks.tls.hello import COOKIE, KEY_SHARE, SUPPORTED_VERSIONS, ClientHello
 from checks.tls.outcomes import Accepted, Refused, Retry
 from checks.tls.parsing import Cursor, ServerHello
-from checks.tls.records import MalformedError
+from checks.tls.records import MalformedError, TooMuchError
 from checks.tls.registry import Version
 
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """SHA-256 of "HelloRetryRequest": what a ServerHello has for a random when it is one."""
+_COOKIE_BOUND = 16_384
+"""Bytes: ours to send back, among extensions of 65,535 bytes together (RFC 8446, 4.1.2)."""
 
 
 def judged(hello: ClientHello, seen: ServerHello, raw: bytes) -> Accepted | Retry | Refused:
@@ -84,6 +86,8 @@ def _retry(hello: ClientHello, seen: ServerHello, raw: bytes) -> Retry:
         cursor = Cursor(seen.extensions[COOKIE], "cookie")
         cookie = cursor.vector(2)
         cursor.end()
+        if len(cookie) > _COOKIE_BOUND:
+            raise TooMuchError("cookie")
     if group is None and not cookie:
         raise MalformedError("retry")
     return Retry(suite=seen.suite, group=group, cookie=cookie, raw=raw)

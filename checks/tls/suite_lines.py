@@ -3,28 +3,33 @@
 from collections.abc import Generator
 
 from checks.tls.findings import Findings, Portion
+from checks.tls.hello import FIELDS, GROUPS_12
 from checks.tls.lines import Answer, Line, ask, hello
 from checks.tls.outcomes import Accepted, Refused, Retry
-from checks.tls.question import Question, bounded, portions, suites_by
-from checks.tls.registry import Version, suites_for
+from checks.tls.question import FINITE, Question, bounded, portions, suites_by
+from checks.tls.registry import SUITES, Version, suites_for
 from checks.tls.wishes import Wishes
 
 
 def suites(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line:
     """Every accepted suite of one portion: offer all, leave out what was chosen, until refused."""
     portion = found.portions.setdefault((asked, place), Portion())
+    if found.groups_for(asked):  # what was chosen without them says nothing of the order
+        portion.accepted.clear()
+        portion.complete = False
     every = portions(asked)[place]
     while not portion.complete and found.versions.get(asked):
         left = [code for code in every if code not in portion.accepted]
         if not left:
             portion.complete = True
             return
-        question = Question(name=f"{asked.word} suites", hello=hello(asked, left, wishes))
+        offer = hello(asked, left, wishes, found.groups_for(asked))
+        question = Question(name=f"{asked.word} suites", hello=offer)
         answer = yield from ask(found, question)
         if isinstance(answer, Accepted | Retry):
             found.accept(asked, answer)
             portion.accepted.append(answer.suite)
-        elif isinstance(answer, Refused):
+        elif isinstance(answer, Refused) and _fields_known(found, asked, left):
             portion.complete = True
         else:
             return
@@ -45,7 +50,8 @@ def order(found: Findings, wishes: Wishes, asked: Version) -> Line:
     place = {code: at for at, code in enumerate(suites_for(asked))}
     ours = sorted(accepted, key=place.__getitem__)
     if len(accepted) > 1 and accepted == ours:
-        turned = hello(asked, reversed(ours[: len(bounded(ours)[0])]), wishes)
+        groups = found.groups_for(asked)
+        turned = hello(asked, reversed(ours[: len(bounded(ours)[0])]), wishes, groups)
         answer = yield from ask(found, Question(name=f"{asked.word} order", hello=turned))
         if isinstance(answer, Accepted | Retry):
             mine = answer.suite == turned.suites[0]
@@ -74,7 +80,7 @@ def _merged(
         for code in part:
             high, middle = len(merged), len(merged) - 1
             while low < high:
-                pair = hello(asked, (merged[middle], code), wishes)
+                pair = hello(asked, (merged[middle], code), wishes, found.groups_for(asked))
                 answer = yield from ask(found, Question(name=f"{asked.word} order", hello=pair))
                 if not isinstance(answer, Accepted | Retry):
                     return None
@@ -101,19 +107,53 @@ def outside(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line
             and any(code not in allowed for allowed in wishes.profiles.values())
         ]
         if left:
-            question = Question(name=f"{asked.word} outside", hello=hello(asked, left, wishes))
+            offer = hello(asked, left, wishes, found.groups_for(asked))
+            question = Question(name=f"{asked.word} outside", hello=offer)
             answer = yield from ask(found, question)
             if isinstance(answer, Accepted | Retry):
                 found.accept(asked, answer)
                 continue
-            if not isinstance(answer, Refused):
+            if not (isinstance(answer, Refused) and _fields_known(found, asked, left)):
                 return
         found.decided |= {(asked, place, name) for name in wishes.profiles}
         return
 
 
+def _fields_known(found: Findings, asked: Version, left: list[int]) -> bool:
+    """Whether a refusal of these holds for who lists the fields of RFC 7919 too."""
+    finite = any(SUITES[code].exchange in FINITE for code in left)
+    return not finite or asked is Version.SSL3 or asked in found.fields
+
+
+def named_fields(found: Findings, wishes: Wishes, asked: Version) -> Line:
+    """Are suites with finite fields accepted from who lists the fields of RFC 7919?
+
+    OpenSSL 4 has them for nobody else, GnuTLS without those fields for everybody else, and most
+    do not look.
+    """
+    if not found.versions.get(asked, asked is Version.TLS12):
+        return
+    for exchanges in (FINITE, ("DHE",)):
+        offer = hello(asked, suites_by(asked, *exchanges), wishes, GROUPS_12 + FIELDS)
+        question = Question(name=f"{asked.word} fields", hello=offer, until="done")
+        answer = yield from ask(found, question)
+        if isinstance(answer, Accepted):
+            found.accept(asked, answer)
+            found.fields[asked] = True
+            if SUITES[answer.suite].exchange == "DHE":
+                found.dhe_in_fields[asked] = True
+                found.bits_in_fields = answer.dh_bits
+                return
+        elif isinstance(answer, Refused):
+            found.fields.setdefault(asked, False)
+            found.dhe_in_fields[asked] = False
+            return
+        else:
+            return
+
+
 def dhe(found: Findings, wishes: Wishes, asked: Version) -> Line:
-    """Is finite-field DHE accepted, and with how large a prime?"""
+    """Is finite-field DHE accepted from who lists curves alone, and with how large a prime?"""
     offer = hello(asked, suites_by(asked, "DHE"), wishes)
     answer = yield from ask(found, Question(name="dhe", hello=offer, until="done"))
     if isinstance(answer, Accepted):

@@ -102,7 +102,11 @@ class Visit:
             begun(now_ns)
         self.connections += 1
         deadline_ns = now_ns + self._patience_ns()
-        asking = Asking(asked, now_ns, deadline_ns, self._told)
+        try:
+            asking = Asking(asked, now_ns, deadline_ns, self._told)
+        except Exception:
+            self.door.ended()  # nobody else gives this turn back
+            raise
         self._askings[asked.number] = asking
         self._ground.rounds.set(asking, deadline_ns)
         asking.open(self._ground.poller, self._address, self._port)

@@ -16,6 +16,7 @@ from checks.tls.certificate import (
     key_of,
     points_to,
     read,
+    readable_extensions,
 )
 
 _PURPOSES_BOUND = 16
@@ -39,14 +40,15 @@ def described(encoded: bytes) -> dict[str, str]:
         "key_type": kind,
         "key_bits": "" if bits is None else str(bits),
         "signature": _signature(certificate),
-        "is_ca": "true" if is_authority(certificate) else "false",
         **_where_present(certificate),
     }
 
 
 def _where_present(certificate: x509.Certificate) -> dict[str, str]:
-    """What many certificates do not have: named curve, purposes, where revocation is told."""
+    """What many certificates do not have, or do not show: named curve, purposes, …"""
+    readable = readable_extensions(certificate)
     found = {
+        "is_ca": ("true" if is_authority(certificate) else "false") if readable else "",
         "curve": _curve(certificate),
         "key_oid": _key_oid(certificate) if key_of(certificate)[0] == "unknown" else "",
         "eku": ",".join(purposes(certificate) or ()),

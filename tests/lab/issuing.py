@@ -71,10 +71,17 @@ class Party:
         return self.certificate.public_bytes(Encoding.DER)
 
     def authority(
-        self, subject: str, *, key: Any = None, days: float = 900, **wish: Any
+        self,
+        subject: str,
+        *,
+        key: Any = None,
+        days: float = 900,
+        extensions: Extensions = (),
+        **wish: Any,
     ) -> "Party":
         """An authority below this one."""
-        return _issued(self, subject, key or new_key(), days=days, extensions=_CA, **wish)
+        every = (*_CA, *extensions)
+        return _issued(self, subject, key or new_key(), days=days, extensions=every, **wish)
 
     def leaf(
         self,
@@ -101,10 +108,17 @@ _CA: Extensions = (
 )
 
 
-def root(subject: str = "Test Root", *, key: Any = None, days: float = 3_650, **wish: Any) -> Party:
+def root(
+    subject: str = "Test Root",
+    *,
+    key: Any = None,
+    days: float = 3_650,
+    extensions: Extensions = (),
+    **wish: Any,
+) -> Party:
     """An authority that nobody else vouches for."""
     own = key or new_key("ec", 2)
-    return _issued(None, subject, own, days=days, extensions=_CA, **wish)
+    return _issued(None, subject, own, days=days, extensions=(*_CA, *extensions), **wish)
 
 
 def _issued(

@@ -1,13 +1,14 @@
 """A TLS server on paper: answers questions by its configuration, with faults, without a socket."""
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from checks.tls.hello import GROUPS_12
+from checks.tls.hello import ALPN, FIELDS, GROUPS_12
 from checks.tls.lines import Answer
 from checks.tls.outcomes import Accepted, Inconclusive, Refused, Retry
-from checks.tls.plan import Survey
-from checks.tls.question import Lost, Question
+from checks.tls.plan import Asked, Survey
+from checks.tls.question import FINITE, Lost, Question
 from checks.tls.registry import SUITES, Version
 
 HANDSHAKE_FAILURE = 40
@@ -25,6 +26,12 @@ class PaperServer:
     says_version: bool = True
     """Refuses a version by protocol_version, else by handshake_failure."""
     chain: tuple[bytes, ...] = (b"leaf",)
+    dhe_for: str = "all"
+    """Who may agree on a finite field: all; "named", who lists those of RFC 7919, as with
+    OpenSSL 4; "others", who does not, as with GnuTLS without them."""
+    compresses: bool = False
+    alpn: bool = False
+    """Agrees to h2 before TLS 1.3."""
     fault: Callable[[int, Question], Answer | None] = field(default=lambda _count, _asked: None)
     """A fault in place of the answer to the n-th question."""
     asked: int = 0
@@ -56,15 +63,23 @@ class PaperServer:
                 return Refused(alert=HANDSHAKE_FAILURE)
             return Retry(suite=shared[0], group=group, cookie=b"", raw=b"")
         usable = [code for code in shared if group is not None or not curved(code)]
+        if hello.version is not Version.SSL3 and self.dhe_for != "all":
+            named = not set(FIELDS).isdisjoint(hello.offered_groups)
+            if named is not (self.dhe_for == "named"):
+                usable = [code for code in usable if SUITES[code].exchange not in FINITE]
         if not usable:
             return Refused(alert=HANDSHAKE_FAILURE)
+        finite = SUITES[usable[0]].exchange in FINITE
         told = question.until == "done" and curved(usable[0])
         return Accepted(
             version=hello.version,
             suite=usable[0],
             chain=self.chain if question.until == "done" else None,
             group=group if told else None,
+            dh_bits=2_048 if question.until == "done" and finite else None,
             client_certificate=False,
+            compression=int(self.compresses and hello.compression),
+            extensions={ALPN: b"\0\3\2h2"} if self.alpn and "h2" in hello.alpn else {},
         )
 
 
@@ -73,15 +88,23 @@ def curved(code: int) -> bool:
     return SUITES[code].exchange.startswith("ECDHE")
 
 
-def carry_out(survey: Survey, server: PaperServer, most: int = 2_000) -> int:
-    """Ask until nothing is left; returns how many questions that were."""
+def carry_out(
+    survey: Survey, server: PaperServer, most: int = 2_000, dice: random.Random | None = None
+) -> int:
+    """Ask until nothing is left; returns how many questions that were.
+
+    With `dice` the answers come in any order, as those of different connections do.
+    """
     count = 0
+    waiting: list[Asked] = []
     while not survey.finished:
-        for asked in survey.take():
-            count += 1
-            assert count < most, "a survey without end"
-            if (asked.question.attempt and not survey.worth(asked)) or survey.moot(asked):
-                survey.give_up(asked.number)
-            else:
-                survey.answer(asked.number, server.answer(asked.question))
+        waiting += survey.take()
+        at = 0 if dice is None else dice.randrange(len(waiting))
+        asked = waiting.pop(at)
+        count += 1
+        assert count < most, "a survey without end"
+        if (asked.question.attempt and not survey.worth(asked)) or survey.moot(asked):
+            survey.give_up(asked.number)
+        else:
+            survey.answer(asked.number, server.answer(asked.question))
     return count

@@ -1,13 +1,17 @@
 """Chains as evidence: trust, lifetime, timestamps of logs, and what is wrong as sent."""
 
+import math
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -211,6 +215,63 @@ def test_very_long_keys_are_not_worked_with(monkeypatch: pytest.MonkeyPatch) -> 
     assert issued(ROOT.certificate, leaf.certificate) is False
 
 
+def _expensive_key(bits: int = 2_047) -> Any:
+    """An RSA key with so long a public exponent: quick to sign with, slow to check."""
+    usual = new_key("rsa2048").private_numbers()
+    order = math.lcm(usual.p - 1, usual.q - 1)
+    long = next(e for e in count(2**bits - 1, -2) if math.gcd(e, order) == 1)
+    secret = pow(long, -1, order)
+    numbers = rsa.RSAPrivateNumbers(
+        p=usual.p,
+        q=usual.q,
+        d=secret,
+        dmp1=rsa.rsa_crt_dmp1(secret, usual.p),
+        dmq1=rsa.rsa_crt_dmq1(secret, usual.q),
+        iqmp=usual.iqmp,
+        public_numbers=rsa.RSAPublicNumbers(long, usual.p * usual.q),
+    )
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
+def test_keys_that_are_expensive_to_check_are_not_worked_with() -> None:
+    """Nine authorities with a long exponent that vouch for each other cost less than 20 checks."""
+    key = _expensive_key()
+    sent = [root("Slow", key=key, serial=number) for number in range(1, 10)]
+    leaf = sent[0].leaf()
+    began = time.process_time()
+    for _ in range(5):
+        leaf.certificate.verify_directly_issued_by(sent[0].certificate)
+    one = (time.process_time() - began) / 5
+    began = time.process_time()
+    seen = facts(leaf, *sent)
+    assert time.process_time() - began < 20 * one
+    assert seen["trusted"] is False
+    assert issued(sent[0].certificate, leaf.certificate) is None
+
+
+def test_names_are_not_compared_with_constraints_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An authority with too many constraints for the names below it is no authority here."""
+    limits = [x509.DNSName(f"c{number}.example") for number in range(20)]
+    constraints = x509.NameConstraints(None, limits)
+    middle = ROOT.authority("Narrow", extensions=[(constraints, True)])
+    other = ROOT.authority("Narrow Too", extensions=[(constraints, True)])
+    leaf = middle.leaf()
+    assert facts(leaf, middle)["trusted"] is True
+    monkeypatch.setattr("checks.tls.path._MOST_COMPARISONS", 30)
+    assert facts(leaf, middle, scts_by_handshake=1)["trusted"] is True
+    assert facts(leaf, other, middle)["trusted"] is False, "the bound is that of the whole chain"
+
+
+def test_a_long_exponent_that_is_allowed_is_worked_with() -> None:
+    """The public web allows 256 bits of exponent: such an authority is believed as any other."""
+    slow = root("Slow", key=_expensive_key(256))
+    assert facts(slow.leaf(), own_roots=roots(slow))["trust_by"] == "own"
+    below = slow.authority("Slow Middle", key=_expensive_key(256))
+    assert facts(below.leaf(), below, own_roots=roots(slow))["trust_by"] == "own"
+
+
 def test_weak_keys_are_told() -> None:
     """Short keys have their word, and an uncommon key has none."""
     assert problems(ROOT.leaf(key=new_key("rsa1024"))) == ("weak-key",)
@@ -292,14 +353,25 @@ def _openssl(directory: Path, command: str) -> None:
 
 
 def test_a_broken_extension_is_told() -> None:
-    """An extension that cannot be read is a problem of the chain and leaves facts out."""
-    oid = ExtensionOID.BASIC_CONSTRAINTS
-    broken = ROOT.leaf(extensions=[(x509.UnrecognizedExtension(oid, b"\x30\x05"), True)])
+    """An extension that cannot be read is a problem, and nothing is said of what it may hide."""
+    broken = ROOT.leaf(extensions=[(_BROKEN, True)])
     seen = facts(broken)
-    assert "unreadable-extension" in seen["chain_problems"]
-    assert seen["trusted"] is False
+    assert seen["chain_problems"] == ("unreadable-extension",)
+    assert (seen["trusted"], seen["trust_error"]) == (False, "unreadable")
+    hidden = {"hostname_matches", "names", "must_staple", "ocsp_expected", "ocsp", "sct_count"}
+    assert hidden.isdisjoint(seen)
+    assert "is_ca" not in seen["chain"][0]
+    itself = root("web.example", key=new_key("ec", 5), extensions=[(_BROKEN, True)])
+    assert facts(itself)["trust_error"] == "unreadable"
 
 
+def test_an_authority_with_a_broken_extension_is_not_said_to_be_none() -> None:
+    """That an issuer is no authority is told of one whose extensions can be read."""
+    middle = ROOT.authority("Broken Middle", extensions=[(_BROKEN, False)])
+    assert problems(middle.leaf(), middle) == ("unreadable-extension",)
+
+
+_BROKEN = x509.UnrecognizedExtension(ExtensionOID.CERTIFICATE_POLICIES, b"\x30\x05")
 _CHAIN = [LEAF.der, MIDDLE.der]
 
 

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from checks.tls.agreement import X25519
 from checks.tls.dialogue import handshake
 from checks.tls.exchange13 import Exchange13, Shown13
+from checks.tls.hello import ClientHello
 from checks.tls.outcomes import Inconclusive, Refused
+from checks.tls.registry import Version
 from checks.tls.serverhello import RETRY_RANDOM
+from tests.checks.tls import flights
 from tests.checks.tls.exchange_peers import (
     Inside,
     Scripted,
@@ -248,6 +251,18 @@ def test_a_server_may_not_ask_for_another_hello_twice() -> None:
         exchange = Exchange13(offered=(X25519, 23))
         exchange.feed(request(exchange, group))
         assert exchange.result == Inconclusive("malformed: group")
+
+
+@pytest.mark.parametrize(("size", "why"), [(16_384, "unfinished"), (65_400, "too-much")])
+def test_a_cookie_that_does_not_fit_into_our_hello_is_too_much(size: int, why: str) -> None:
+    """A cookie of a HelloRetryRequest comes back in our second hello, up to a bound."""
+    exchange = Exchange13()
+    sent = exchange.first()
+    session = sent[44 : 44 + sent[43]]
+    hello = ClientHello(version=Version.TLS13, suites=(0x1301,), session_id=session)
+    request = flights.retry_request(hello, 0x1301, 24, b"c" * size)
+    exchange.feed(flights.handshake(request, range(16_000, len(request), 16_000)))
+    assert exchange.result == Inconclusive(why)
 
 
 def test_the_suite_of_a_second_hello_stays() -> None:

@@ -12,7 +12,7 @@ from checks.tls.outcomes import Inconclusive, Refused
 from checks.tls.plan import MOST_QUESTIONS, Survey
 from checks.tls.posture import fields_of
 from checks.tls.question import Lost, Question
-from checks.tls.registry import POST_QUANTUM, Version, group_name, suite_name, suites_for
+from checks.tls.registry import POST_QUANTUM, SUITES, Version, group_name, suite_name, suites_for
 from checks.tls.wishes import Wishes, asked_for
 from tests.checks.tls.paper import SILENCE, PaperServer, carry_out, curved
 
@@ -31,9 +31,11 @@ def survey_of(*, full: bool = False, needs: frozenset[str] | None = None) -> Sur
     return Survey(wishes, lambda _chain: None)
 
 
-def surveyed(survey: Survey, server: PaperServer) -> dict[str, object]:
+def surveyed(
+    survey: Survey, server: PaperServer, dice: random.Random | None = None
+) -> dict[str, object]:
     """The fields of the evidence after the whole survey."""
-    carry_out(survey, server)
+    carry_out(survey, server, dice=dice)
     return fields_of(survey.found, survey.wishes)
 
 
@@ -52,6 +54,9 @@ def servers(draw: st.DrawFn) -> PaperServer:
         groups=tuple(groups),
         ordered=draw(st.booleans()),
         says_version=draw(st.booleans()),
+        dhe_for=draw(st.sampled_from(("all", "named", "others"))),
+        compresses=draw(st.booleans()),
+        alpn=draw(st.booleans()),
     )
 
 
@@ -118,6 +123,15 @@ def usable(server: PaperServer, version: Version) -> list[str]:
     ]
 
 
+def having_dhe(server: PaperServer) -> set[str]:
+    """The versions in which DHE is accepted."""
+    return {
+        version.word
+        for version, codes in server.suites.items()
+        if any(SUITES[code].exchange == "DHE" for code in codes)
+    }
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     server=servers(),
@@ -125,13 +139,14 @@ def usable(server: PaperServer, version: Version) -> list[str]:
     share=st.sampled_from((0.05, 0.3, 0.7, 1.0)),
     lasting=st.booleans(),
     full=st.booleans(),
+    mixed=st.booleans(),
 )
 def test_lost_answers_never_become_wrong_ones(
-    server: PaperServer, seed: int, share: float, lasting: bool, full: bool
+    server: PaperServer, seed: int, share: float, lasting: bool, full: bool, mixed: bool
 ) -> None:
     """Whatever is lost, each defined fact is the one that holds; the rest is undefined."""
     server.fault = faulty(seed, share, lasting)
-    found = surveyed(survey_of(full=full), server)
+    found = surveyed(survey_of(full=full), server, random.Random(seed) if mixed else None)
     truth = [version.word for version in WITH_HELLOS if accepts(server, version)]
     if found["outcome"] != "ok":
         assert "protocols" not in found
@@ -157,9 +172,48 @@ def test_lost_answers_never_become_wrong_ones(
     assert isinstance(searched, dict)
     if "good" in searched:
         assert set(outside["good"]) == every - allowed
+    old = [word for word in truth if word != "TLSv1.3"]
+    assert found.get("compression") in (None, bool(old) and server.compresses)
+    assert found.get("alpn") in (None, ("h2",) if server.alpn else ())
+    assert found.get("renegotiation") in (None, "insecure" if old else "none")
+    dhe = [word for word in old if word in having_dhe(server)]
+    if found.get("dhe") is not None:
+        # Asked of the newest version that can have it; an older one may be seen to have it.
+        assert found["dhe"] is (old[-1:] == dhe[-1:] and bool(dhe)) or (found["dhe"] and dhe)
     modern = truth[-1] == "TLSv1.3"
     quantum = modern and not set(server.groups).isdisjoint(POST_QUANTUM)
     assert found.get("post_quantum") in (None, quantum)
+
+
+@settings(max_examples=60, deadline=None)
+@given(server=servers(), seed=st.integers(0, 2**32), full=st.booleans())
+def test_the_order_of_the_answers_changes_nothing(
+    server: PaperServer, seed: int, full: bool
+) -> None:
+    """Two surveys of a server, their answers in different orders, give the same evidence."""
+    usual = surveyed(survey_of(full=full), server)
+    assert surveyed(survey_of(full=full), server, random.Random(seed)) == usual
+
+
+@pytest.mark.parametrize("dhe_for", ["all", "named", "others"])
+@pytest.mark.parametrize("beside", [(), (0xC02F,)])
+def test_dhe_is_found_whomever_it_is_for(dhe_for: str, beside: tuple[int, ...]) -> None:
+    """DHE for who lists the fields of RFC 7919, or for who does not, is accepted all the same."""
+    server = PaperServer(suites={Version.TLS12: (*beside, 0x9F, 0x33)}, dhe_for=dhe_for)
+    found = surveyed(survey_of(full=True), server)
+    assert (found["outcome"], found["dhe"], found["dh_bits"]) == ("ok", True, 2_048)
+    right = ("TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA")
+    assert found["cipher_suites"]["TLSv1.2"][-2:] == right
+    verdict = surveyed(survey_of(), server)
+    assert (verdict["dhe"], set(verdict["outside"]["good"])) == (True, set(right))
+
+
+def test_beside_tls_1_3_an_older_certificate_does_not_count_whichever_comes_first() -> None:
+    """Without TLS 1.2 the certificate is that of TLS 1.3, whose key exchange is made each time."""
+    server = PaperServer(suites={Version.TLS10: (0xC009,), Version.TLS13: (0x1301,)})
+    for seed in range(20):
+        found = surveyed(survey_of(), server, random.Random(seed))
+        assert found["inconclusive"] == ("TLSv1.3 key exchange: malformed: no exchange on paper",)
 
 
 @settings(max_examples=60, deadline=None)
@@ -217,7 +271,7 @@ def test_a_server_that_takes_small_hellos_alone_is_available() -> None:
     survey = survey_of()
     found = surveyed(survey, server)
     assert (found["outcome"], found["protocols_seen"]) == ("ok", ("TLSv1.2",))
-    assert "protocols" not in found
+    assert not {"protocols", "cipher", "compression"} & found.keys()
     assert survey.found.chain == (b"leaf",)
 
 
@@ -234,6 +288,23 @@ def test_internal_error_to_an_old_version_is_a_refusal_when_newer_ones_are_accep
     alone = surveyed(survey_of(), PaperServer(suites={}, fault=fault))
     assert alone["outcome"] == "tls"
     assert "protocols" not in alone
+
+
+def test_a_lost_answer_about_a_version_that_was_decided_is_no_doubt() -> None:
+    """Rare suites are asked beside the likely ones: of a refused version they say nothing more."""
+
+    def fault(_count: int, question: Question) -> Answer | None:
+        return Inconclusive("reset") if question.name.endswith(" rare") else None
+
+    def ask_rare_first(survey: Survey) -> None:
+        for asked in sorted(survey.take(), key=lambda one: not one.question.name.endswith("rare")):
+            survey.answer(asked.number, server.answer(asked.question))
+
+    server = PaperServer(suites={Version.TLS12: (0xC02F,)}, fault=fault)
+    survey = survey_of()
+    ask_rare_first(survey)
+    found = surveyed(survey, server)
+    assert (found["protocols"], found["inconclusive"]) == (("TLSv1.2",), ())
 
 
 def test_two_servers_behind_one_address_are_no_suites() -> None:

@@ -278,6 +278,30 @@ def test_a_defect_of_ours_is_a_fault_of_that_probe_alone(monkeypatch: pytest.Mon
     run(scenario)
 
 
+def test_a_question_that_cannot_be_made_keeps_no_place_at_the_door(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a defect of ours the next probe of that address has its turn as before."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    async def scenario() -> None:
+        async with tls_server(context()) as server:
+            wish = TlsSettings(host="127.0.0.1", port=server.port, at_once=1)
+            series = [assignment(tls.KIND, wish, Family.IPV4)]
+            prober = tls.KIND.prober(net_of())
+            with monkeypatch.context() as patch:
+                patch.setattr("checks.tls.visit.Asking", broken)
+                (outcome,) = await gather(prober, series)
+                assert fault(outcome).kind is FaultKind.INTERNAL
+            (outcome,) = await gather(prober, series)
+            assert facts(outcome)["outcome"] == "ok"
+            await prober.close()
+
+    run(scenario)
+
+
 def test_who_waits_too_long_for_a_turn_is_a_fault_of_the_agent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

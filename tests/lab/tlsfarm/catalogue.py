@@ -138,7 +138,7 @@ def _s_server() -> list[Entry]:
                truth={"client_certificate": "required"}),
         _entry("s_server", "alpn", args="-alpn http/1.1", truth={"alpn": ["http/1.1"]}),
         _entry("s_server", "three-keys", key="p256", args="{second}", second="rsa2048"),
-        _entry("s_server", "no-tickets", V13, args="-num_tickets 0", truth={"early_data": False}),
+        _entry("s_server", "no-tickets", V13, args="-num_tickets 0"),
     ]  # fmt: skip
 
 
@@ -176,6 +176,8 @@ def _old() -> list[Entry]:
 def _new() -> list[Entry]:
     return [
         _entry("ssl40", "plain", key="p256", truth={"post_quantum": True}),
+        _entry("ssl40", "rsa", truth={"dhe": True, "dh_bits": 2_048}),
+        _entry("ssl40", "dhe-alone", V12, ciphers="kDHE:!aNULL", truth={"dhe": True}),
         _entry("ssl40", "mlkem-alone", V13, groups="X25519MLKEM768",
                truth={"post_quantum": True, "groups": ["X25519MLKEM768"]}),
         _entry("ssl40", "no-mlkem", V13, groups="X25519:P-256",

@@ -131,7 +131,7 @@ def excused(one: Raised, fact: str) -> bool:
 @long
 @pytest.mark.timeout(900)
 def test_the_farm_is_what_its_settings_say(farm: Farm, truth: dict[str, dict[str, Any]]) -> None:
-    """Proofs by hellos and by s_client agree with the settings of all 93 servers."""
+    """Proofs by hellos and by s_client agree with the settings of all 95 servers."""
     with ThreadPoolExecutor(4) as pool:
         hellos = list(pool.map(proofs.by_hello, farm.servers))
     for one, hello in zip(farm.servers, hellos, strict=True):
