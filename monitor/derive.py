@@ -24,6 +24,8 @@ from monitor.ledger.columns import Ints
 from monitor.ledger.entry import (
     BATCH_CODE,
     AlertSettled,
+    CalendarRan,
+    CheckpointStamped,
     ClockAnchored,
     ConfigurationInForce,
     EntryError,
@@ -45,6 +47,8 @@ from monitor.ledger.wire import WireError, decode, encode
 from monitor.model import Act, State
 
 HOUR_US = 3_600_000_000
+STAMP = "time-stamp/"
+"""Before an authority's name: the job of the calendar that asks it for a token."""
 _COLUMNS = (
     "interval_us",
     "state",
@@ -154,6 +158,8 @@ class Fold:
         self.declarations = Declarations()
         self.rotations: list[tuple[int, str, str]] = []
         """(index, outgoing verifier key, next one) of every hand-over, in order."""
+        self.runs: dict[str, int] = {}
+        """By job of the calendar: the moment up to which its runs are over."""
         self.ignored = 0
 
     def apply(self, index: int, raw: bytes, changes: Changes) -> None:
@@ -177,8 +183,8 @@ class Fold:
                 self._label(index, label, changes)
             case AlertSettled() as receipt:
                 changes.settled.append(receipt)
-            case KeyRotated() as rotation:
-                self._rotate(index, rotation)
+            case KeyRotated() | CalendarRan() | CheckpointStamped():
+                self._agent_did(index, entry)
             case (
                 MaintenanceDeclared() | MaintenanceCut() | ExclusionProposed() | ExclusionDecided()
             ):
@@ -220,6 +226,7 @@ class Fold:
             {
                 **({"declarations": declared} if declared else {}),
                 **({"rotations": self.rotations} if self.rotations else {}),
+                **({"runs": self.runs} if self.runs else {}),
                 "count": self.count,
                 "columns": {
                     n: a[: self.count].astype("<i8").tobytes() for n, a in self.columns.items()
@@ -245,6 +252,7 @@ class Fold:
             rows = [LabelRow(**row) for row in values["labels"]]
             fold.labels = {(row.label, row.target): row for row in rows}
             fold.rotations = [(i, out, on) for i, out, on in values.get("rotations", ())]
+            fold.runs = dict(values.get("runs", {}))
             declared = values.get("declarations", ())
             fold.declarations = Declarations(DeclarationRow(**row) for row in declared)
         except (WireError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -252,6 +260,15 @@ class Fold:
         if any(len(column) != fold.count for column in fold.columns.values()):
             raise EntryError("a snapshot whose columns do not fit together")
         return fold
+
+    def _agent_did(self, index: int, entry: KeyRotated | CalendarRan | CheckpointStamped) -> None:
+        match entry:
+            case KeyRotated() as rotation:
+                self._rotate(index, rotation)
+            case CalendarRan() as run:
+                self.runs[run.job] = run.due_us
+            case CheckpointStamped() as stamped:
+                self.runs[f"{STAMP}{stamped.authority}"] = stamped.at_us
 
     def _rotate(self, index: int, entry: KeyRotated) -> None:
         """A key is in force once: from its hand-over to the next one."""

@@ -27,6 +27,7 @@ from monitor.cli.sources import (
     anchored,
     configured_witnesses,
     marks,
+    roots_of,
     showing_progress,
     source_at,
 )
@@ -102,6 +103,16 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    tsa: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tsa",
+            metavar="FILE",
+            help="Root certificates (PEM) of a time-stamping authority, instead of the configured"
+            " ones; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     archives: Annotated[
         list[Path] | None,
         typer.Option(
@@ -134,7 +145,7 @@ def verify(
     """
     language = preferred_language(lang)
     try:
-        outside = Outside(key, checkpoints or [], mark, witnesses or [], config)
+        outside = Outside(key, checkpoints or [], mark, witnesses or [], tsa or [], config)
         extra = (entry, archives or [])
         verdict = _verified(paths, extra, outside, language, as_json=as_json)
     except Exception as error:
@@ -155,6 +166,7 @@ class Outside:
     checkpoints: Sequence[Path]
     mark: Path | None
     witnesses: Sequence[str]
+    tsa: Sequence[Path]
     config: Path | None
 
 
@@ -215,7 +227,8 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         if not named:
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
-        proof = prove(source, own, anchors, progress, named)
+        roots = roots_of(outside.tsa, outside.config, own[0], keyed or outside.mark is not None)
+        proof = prove(source, own, anchors, progress, named, roots)
         _audit(source, proof, progress)
         first = opening(source)
     if first is not None and first.previous is not None:

@@ -1,8 +1,8 @@
 """A database's log as a directory that anybody can check: C2SP tlog-tiles, and the evidence.
 
 Written: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, `evidence/<sha256>`, and
-`cosigned/<n>`, the newest checkpoint that each witness cosigned, and `pruned` where the log does
-not begin at entry 0.
+`cosigned/<n>`, the newest checkpoint that each witness cosigned, `stamped/<size>-<n>.checkpoint`
+with its time stamp `.tsr`, and `pruned` where the log does not begin at entry 0.
 The directory appears whole or not at all: it is made under another name and renamed. It holds no
 key, because a key found beside what it verifies proves nothing.
 """
@@ -18,6 +18,7 @@ from monitor.ledger.checkpoint import Checkpoint, read_unverified
 from monitor.ledger.entry import EntryError
 from monitor.ledger.files import create_durably, sync_directory
 from monitor.ledger.merkle import HASH_BYTES
+from monitor.ledger.stamp import REPLY, STAMPED
 from monitor.ledger.tiles import PRUNED, TILE_WIDTH, TilePath, encode_bundle, paths_of
 from monitor.store.errors import StoreError
 from monitor.store.pinned import PinnedDatabase
@@ -86,6 +87,7 @@ def _write(
             _tile(source, folder, path, path.level)
     create_durably(folder / "checkpoint", newest, _MODE)
     _cosigned(source, folder, head.size)
+    _stamped(source, folder, head.size)
     return head
 
 
@@ -94,6 +96,14 @@ def _cosigned(source: PinnedDatabase, folder: Path, size: int) -> None:
     found = {witness: note for witness, at, note in source.cosigned() if (at or 0) <= size}
     for number, note in enumerate(found.values()):
         _place(folder / "cosigned" / str(number), note)
+
+
+def _stamped(source: PinnedDatabase, folder: Path, size: int) -> None:
+    """Every time-stamped checkpoint that the exported log reaches: `stamped/<size>-<n>`."""
+    found = [(at or 0, note, reply) for at, note, reply in source.stamped() if (at or 0) <= size]
+    for number, (at, note, reply) in enumerate(found):
+        _place(folder / "stamped" / f"{at}-{number}{STAMPED}", note)
+        _place(folder / "stamped" / f"{at}-{number}{REPLY}", reply)
 
 
 def _tile(source: PinnedDatabase, folder: Path, path: TilePath, level: int) -> None:
