@@ -44,7 +44,7 @@ def payload_of(
     after it; without it a recovery cannot say how long the incident lasted. `consequences`: what
     hangs on the target, in the order of importance; only the first `NAMED` are named.
     """
-    return _canonical(
+    return canonical(
         {
             "version": VERSION,
             "act": step.act.value,
@@ -89,10 +89,11 @@ def emergency_row(
         incident=NO_INCIDENT,
         step=0,
         route=route,
-        payload=_canonical({**payload, "at_us": at_us}),
+        payload=canonical({**payload, "at_us": at_us}),
         created_us=at_us,
     )
 
 
-def _canonical(value: Mapping[str, object]) -> str:
+def canonical(value: Mapping[str, object]) -> str:
+    """JSON with sorted keys and without spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from monitor.daemon.control import Answer, ControlError
 from monitor.ledger.entry import OperatorAct
 from monitor.ledger.merkle import HASH_BYTES
+from monitor.store.pruning import REPORT_ISSUED
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
 
-ISSUED = "report-issued"
 MOST_FILES = 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -39,7 +39,7 @@ def issue_of(request: Mapping[str, Any], author: str, at_us: int) -> OperatorAct
         "root": bytes.fromhex(str(root)),
         "files": {name: bytes.fromhex(digest) for name, digest in named.items()},
     }
-    return OperatorAct(act=ISSUED, author=author, reason="", at_us=at_us, detail=detail)
+    return OperatorAct(act=REPORT_ISSUED, author=author, reason="", at_us=at_us, detail=detail)
 
 
 def _matched(form: re.Pattern[str], value: object) -> str:
@@ -55,4 +55,4 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         at_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
         return {"entry": await daemon.appended(issue_of(request, author, at_us), {})}
 
-    return {"report-issued": issue}
+    return {REPORT_ISSUED: issue}

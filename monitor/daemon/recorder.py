@@ -22,6 +22,7 @@ from monitor.ledger.entry import (
     LossCounted,
     Record,
 )
+from monitor.ledger.stamp import Stamped
 from monitor.marked import Marked
 from monitor.model import Act, Delivery, IncidentStep, OutboxRow, Target
 from monitor.single_leg import single_legs
@@ -41,6 +42,16 @@ class Draft:
     """(place in the commit, anchor) of the newest clock anchor in it."""
     told: tuple[tuple[int, Callable[[int], None]], ...] = ()
     """Who waits for the index of an entry: (place, callback)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An entry that waits for the next commit, and what belongs to it."""
+
+    entry: Record
+    told: Callable[[int], None] | None
+    rows: Sequence[Callable[[int], OutboxRow]]
+    stamps: Sequence[Stamped]
 
 
 @dataclass(slots=True)
@@ -68,7 +79,7 @@ class Recorder:
     """Targets to probe now: verdicts of the newest draft wait for them."""
     _cut: list[bytes] = field(default_factory=list)
     """Batches of what was seen before a reload or a new anchor; they come first."""
-    _entries: list[tuple[Record, Callable[[int], None] | None]] = field(default_factory=list)
+    _entries: list[Added] = field(default_factory=list)
     _settled: list[Delivery] = field(default_factory=list)
     _next_anchor: Anchor | None = None
     _anchoring: ClockAnchored | None = None
@@ -88,9 +99,16 @@ class Recorder:
         entry: Record,
         records: Mapping[bytes, bytes] | None = None,
         told: Callable[[int], None] | None = None,
+        *,
+        rows: Sequence[Callable[[int], OutboxRow]] = (),
+        stamps: Sequence[Stamped] = (),
     ) -> None:
-        """An entry for the next commit; `told` gets its index once it is committed."""
-        self._entries.append((entry, told))
+        """An entry for the next commit; `told` gets its index once it is committed.
+
+        In the same transaction: `rows`, messages made of that index, and `stamps`, of which the
+        entry tells.
+        """
+        self._entries.append(Added(entry, told, rows, stamps))
         self._records.update(records or {})
 
     @property
@@ -205,16 +223,20 @@ class _Commit:
         self.recorder = recorder
         self.raw: list[bytes] = []
         self.messages: list[Message] = []
+        self.stamps: list[Stamped] = []
         self.positions: dict[Subject, int] = {}
         self.opened_to: dict[Subject, tuple[str, ...]] = {}
         self.anchor: tuple[int, Anchor] | None = None
         self.told: list[tuple[int, Callable[[int], None]]] = []
 
-    def first_entries(self, entries: Sequence[tuple[Record, Callable[[int], None] | None]]) -> None:
-        for entry, told in entries:
-            if told is not None:
-                self.told.append((len(self.raw), told))
-            self.raw.append(entry.to_bytes())
+    def first_entries(self, entries: Sequence[Added]) -> None:
+        for one in entries:
+            place = len(self.raw)
+            if one.told is not None:
+                self.told.append((place, one.told))
+            self.messages += [Message(row=row, position=place) for row in one.rows]
+            self.stamps += one.stamps
+            self.raw.append(one.entry.to_bytes())
 
     def anchored(self, entry: ClockAnchored | None) -> None:
         """Last of all: everything else in this commit counts from the anchor before."""
@@ -307,6 +329,7 @@ class _Commit:
                 records=records,
                 messages=self.messages,
                 settled=settled,
+                stamps=self.stamps,
                 at_us=wall_us,
             ),
             proposal=proposal,

@@ -31,10 +31,12 @@ def export(
     folder: Path,
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     note: bytes | None = None,
+    least: int = 0,
 ) -> Checkpoint:
     """Write the log up to its newest kept checkpoint; returns what that checkpoint claims.
 
-    `note` is a newer checkpoint of the same log (the high-water mark), where there is one. Not
+    `note` is a newer checkpoint of the same log (the high-water mark), where there is one. With
+    `least` the log is written up to the first checkpoint that covers so many entries. Not
     verified: `monitor.verify` does that, best on the export itself. Raises StoreError.
     """
     if folder.exists() or folder.is_symlink():
@@ -43,7 +45,7 @@ def export(
     try:
         with PinnedDatabase(url) as source:
             growing.mkdir(parents=True)
-            head = _write(source, growing, progress, note)
+            head = _write(source, growing, progress, note, least)
         sync_directory(growing)
         # Crash here: only the temporary directory is there.
         growing.rename(folder)
@@ -61,17 +63,15 @@ def _write(
     folder: Path,
     progress: Callable[[int, int], None],
     note: bytes | None,
+    least: int,
 ) -> Checkpoint:
     _, size, _ = source.head()
     notes = [kept for _, kept in source.checkpoints()] + ([note] if note is not None else [])
     kept = [(read_unverified(one), one) for one in notes]
-    head, newest = max(
-        (pair for pair in kept if 0 < pair[0].size <= size),
-        key=lambda pair: pair[0].size,
-        default=(None, b""),
-    )
-    if head is None:
-        raise StoreError("store.export-incomplete", what="checkpoint", index=0)
+    within = sorted((p for p in kept if 0 < p[0].size <= size), key=lambda pair: pair[0].size)
+    if not within or within[-1][0].size < least:
+        raise StoreError("store.export-incomplete", what="checkpoint", index=least)
+    head, newest = next(p for p in within if p[0].size >= least) if least else within[-1]
     (folder / "evidence").mkdir()
     entries = source.entries(head.size)
     boundary, _ = pruned = source.pruned() or (0, 0)
