@@ -10,7 +10,7 @@ from checks.scope import ScopeRange
 from monitor.calendar import minutes_of
 from monitor.config.configuration import Agent, FolderPlan, TimeStampPlan, WitnessPlan
 from monitor.config.problem import Problem, problem, shown
-from monitor.config.schema import AgentEntry
+from monitor.config.schema import AgentEntry, PruningEntry, ReportsEntry
 from monitor.config.values import literal
 from monitor.config.yaml_tree import Tree
 from monitor.ledger.signer import Verifier
@@ -24,7 +24,6 @@ EXPIRY_NOTICE = timedelta(days=30)
 def build_agent(entry: AgentEntry, directory: Path) -> Agent:
     """The agent, every path absolute."""
     state = Path(entry.state)
-    reports, pruning = entry.calendar.reports, entry.calendar.pruning
     mark = state.with_name(f"{state.name}-mark") / "high-water"
     return Agent(
         origin=entry.origin,
@@ -53,13 +52,22 @@ def build_agent(entry: AgentEntry, directory: Path) -> Agent:
             TimeStampPlan(name=one.name, url=one.url, root=directory / one.root, at=_at(one.at))
             for one in entry.time_stamps
         ),
-        reports=None if reports is None else _monthly(reports.folder, reports.day, reports.at),
-        pruning=None if pruning is None else _monthly(pruning.archive, pruning.day, pruning.at),
+        reports=_reports(entry.calendar.reports),
+        pruning=_pruning(entry.calendar.pruning),
     )
 
 
-def _monthly(folder: str, day: int, at: str) -> FolderPlan:
-    return FolderPlan(folder=Path(folder), day=day, at=_at(at))
+def _reports(entry: ReportsEntry | None) -> FolderPlan | None:
+    if entry is None:
+        return None
+    folder, formats = Path(entry.folder), tuple(entry.formats)
+    return FolderPlan(folder=folder, day=entry.day, at=_at(entry.at), formats=formats)
+
+
+def _pruning(entry: PruningEntry | None) -> FolderPlan | None:
+    if entry is None:
+        return None
+    return FolderPlan(folder=Path(entry.archive), day=entry.day, at=_at(entry.at))
 
 
 def _at(hour: str) -> int:

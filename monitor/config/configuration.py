@@ -58,6 +58,8 @@ class FolderPlan:
     day: int
     at: int
     """Minutes after midnight."""
+    formats: tuple[str, ...] = ()
+    """Of a report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

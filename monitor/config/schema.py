@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Interval, MinLen
 from pydantic import Field, WithJsonSchema
@@ -35,6 +35,7 @@ from monitor.text import Language
 DAY_US = 86_400_000_000
 MonthDay = Annotated[int, Interval(ge=1, le=LATEST_DAY)]
 """A day that every month has."""
+ReportFormat = Literal["pdf", "html", "json", "oscal", "csv", "bundle"]
 
 CheckTable = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-checks": True})]
 """Settings by check; each is validated against its check's own dataclass."""
@@ -105,6 +106,9 @@ class ReportsEntry:
     """Where it is put: one directory a month, such as 2026-10."""
     day: MonthDay = 1
     at: Hour = "02:00"
+    formats: Annotated[list[ReportFormat], MinLen(1)] = field(
+        default_factory=lambda: [*get_args(ReportFormat)]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

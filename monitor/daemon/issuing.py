@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitor.daemon.control import Answer, ControlError
@@ -53,6 +54,8 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
 
     async def issue(request: Mapping[str, Any], author: str) -> Any:
         at_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
-        return {"entry": await daemon.appended(issue_of(request, author, at_us), {})}
+        act, period = issue_of(request, author, at_us), str(request["period"])
+        beside = partial(daemon.calendar.jobs.issued, period)
+        return {"entry": await daemon.appended(act, {}, beside)}
 
     return {REPORT_ISSUED: issue}
