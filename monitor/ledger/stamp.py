@@ -86,7 +86,7 @@ def read_roots(pem: bytes) -> "tuple[Certificate, ...]":
     try:
         found = tuple(load_pem_x509_certificates(pem))
     except ValueError as error:
-        raise StampError("stamp.roots", place="PEM", why=_short(error)) from error
+        raise StampError("stamp.roots", place="PEM", why="no PEM certificate") from error
     if not 0 < len(found) <= MAX_ROOTS:
         raise StampError("stamp.roots", place="PEM", why=f"{len(found)} certificates")
     return found
