@@ -34,7 +34,7 @@ FIRST_PAUSE_NS = 60_000_000_000
 LONGEST_PAUSE_NS = 3_600_000_000_000
 MOST_ATTEMPTS = 6
 """With the pauses between them about half an hour."""
-STOP_S = 10.0
+STOP_S = 6.0
 _log = structlog.get_logger("sasando.calendar")
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-GRACE_S = 5.0
+GRACE_S = 3.0
 """Between SIGTERM and SIGKILL."""
 _KEPT = 4_096
 """Bytes of what it says last."""

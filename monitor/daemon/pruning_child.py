@@ -33,6 +33,7 @@ MOST_ENTRIES = 800 * PRUNING_STEP
 DONE, MORE, YOUNG, UNREPORTED, UNARCHIVED = 0, 10, 11, 12, 13
 """Exit codes. MORE: done, and as much again is old enough."""
 _PATIENCE_S = 900.0
+_PREPARED = ".pruning-"
 
 
 def main() -> int:
@@ -48,11 +49,11 @@ def main() -> int:
     pruning = boundary_before(url, before_us, MOST_ENTRIES)
     if pruning.boundary == pruning.begin:
         return YOUNG
-    folder = _free(archive, pruning)
-    if not _archived(agent, folder, pruning):
+    if not _archived(agent, archive, pruning):
         return UNARCHIVED
-    prepared = agent.state / f".pruning-{os.getpid()}"
-    prepared.unlink(missing_ok=True)
+    for left in agent.state.glob(f"{_PREPARED}*"):  # by one that was killed; there is one at a time
+        left.unlink(missing_ok=True)
+    prepared = agent.state / f"{_PREPARED}{os.getpid()}"
     try:
         create_durably(prepared, prepare(url, pruning).to_bytes(), 0o600)
         ask(agent.control, "prune", _PATIENCE_S, ticket=ticket, file=str(prepared))
@@ -61,27 +62,33 @@ def main() -> int:
     return MORE if pruning.boundary - pruning.begin >= MOST_ENTRIES else DONE
 
 
-def _free(archive: Path, pruning: Pruning) -> Path:
-    """A directory that is not there yet: an attempt before this one may have left one."""
+def _archived(agent: Agent, archive: Path, pruning: Pruning) -> bool:
+    """The log up to the first checkpoint beyond the boundary, written and verified.
+
+    One that an earlier attempt has left serves again, if it is good; another is not touched.
+    """
+    archive.mkdir(parents=True, exist_ok=True)
     name, number = f"{pruning.begin}-{pruning.boundary}", 1
     folder = archive / name
     while folder.exists():
+        if _good(agent, folder, pruning):
+            return True
         number += 1
         folder = archive / f"{name}.{number}"
-    return folder
+    export(agent.store_url(), folder, least=pruning.boundary)
+    return _good(agent, folder, pruning)
 
 
-def _archived(agent: Agent, folder: Path, pruning: Pruning) -> bool:
-    """The log up to the first checkpoint beyond the boundary, written and verified."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+def _good(agent: Agent, folder: Path, pruning: Pruning) -> bool:
+    """Whether an archive holds what is to be removed, as it was signed."""
     keys = [one for one in read_vkeys(agent.trusted_key) if one.name == agent.origin]
-    head = export(agent.store_url(), folder, least=pruning.boundary)
     with ExportedLog(folder) as source:
         proof = verify(source, keys)
-    good = proof.verdict in ("intact", "incomplete") and head.size >= pruning.boundary
-    if not good:
-        print("\n".join(proof.sentences("en")), file=sys.stderr)
-    return good
+    begin = proof.pruned
+    if proof.verdict in ("intact", "incomplete") and begin <= pruning.begin:
+        return proof.size >= pruning.boundary
+    print("\n".join(proof.sentences("en")), file=sys.stderr)
+    return False
 
 
 if __name__ == "__main__":

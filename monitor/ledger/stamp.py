@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.ledger.der_order import in_order
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.files import read_bounded
 
@@ -149,7 +150,7 @@ def _read(reply: bytes) -> "TimeStampResponse":
     if len(reply) > MAX_REPLY_BYTES:
         raise StampError("stamp.too-long", limit=MAX_REPLY_BYTES)
     try:
-        read = decode_timestamp_response(reply)
+        read = decode_timestamp_response(in_order(reply))
         granted, said = read.status, "; ".join(read.status_string)
     except (ValueError, TypeError, OverflowError) as error:
         raise StampError("stamp.unreadable", why=_short(error)) from error

@@ -35,6 +35,8 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = critical,serverAuth
 """
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+_KEYS = {"ec": _KEY, "ed25519": ("-newkey", "ed25519", "-nodes")}
+"""Signatures of the second kind all have one length."""
 
 Answering = Callable[[BaseHTTPRequestHandler, bytes], None]
 
@@ -42,15 +44,18 @@ Answering = Callable[[BaseHTTPRequestHandler, bytes], None]
 class Issuer:
     """Keys and certificates in a folder: a root, and a certificate for stamping under it."""
 
-    def __init__(self, folder: Path, name: str = "Test TSA", *, chained: bool = False) -> None:
+    def __init__(
+        self, folder: Path, name: str = "Test TSA", *, chained: bool = False, root: str = "ed25519"
+    ) -> None:
         """`chained`: an intermediate stands between the two, and travels with the token."""
         self.folder = folder
         folder.mkdir(parents=True)
         (folder / "ts.cnf").write_text(_CONFIGURATION.format(folder=folder))
         (folder / "serial").write_text("01")
         self.openssl(
-            "req", "-x509", "-config", "ts.cnf", "-extensions", "root", *_KEY, "-days", "3650",
-            "-subj", f"/O={name}/CN=Root of {name}", "-keyout", "root.key", "-out", "root.pem",
+            "req", "-x509", "-config", "ts.cnf", "-extensions", "root", *_KEYS[root],
+            "-days", "3650", "-subj", f"/O={name}/CN=Root of {name}",
+            "-keyout", "root.key", "-out", "root.pem",
         )  # fmt: skip
         self.above = "root"
         if chained:
