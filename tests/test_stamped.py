@@ -46,6 +46,20 @@ def test_an_entry_is_found_exactly_where_it_leaves_its_bracket(
         before = wrong if tokens else before
 
 
+def test_the_tolerance_is_just_five_minutes() -> None:
+    """On its edge an entry is believed, a microsecond beyond it not."""
+    stamps = Stamps(tokens=1, proved=1)
+    stamps._brackets = Brackets([(5, 0)])
+    for index, stated, wrong in (
+        (4, TOLERANCE_US, False),
+        (4, TOLERANCE_US + 1, True),
+        (5, -TOLERANCE_US, False),
+        (5, -TOLERANCE_US - 1, True),
+    ):
+        found = stamps.judge(index, AgentStopped(at_us=stated, why="signal"))
+        assert (found is not None) is wrong
+
+
 def test_a_time_that_no_calendar_has_is_told_as_a_number() -> None:
     """Entries may be anybody's."""
     assert moment(1_795_600_000_000_000) == "2026-11-25T09:46:40Z"
