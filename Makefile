@@ -14,6 +14,8 @@ SYNCED := $(VENV)/.synced
 # The system's own interpreter, or the one named by PYTHON; uv never fetches another.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# The tests start some two hundred processes, and each would compile a thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
