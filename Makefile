@@ -5,7 +5,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
 # Processes that test at once. Most tests wait for something, so there may be more than cores.
-WORKERS ?= 4
+WORKERS ?= 6
 TOOLS := .venv-tools
 UV := $(TOOLS)/bin/uv
 RUN := $(VENV)/bin
@@ -28,7 +28,8 @@ demo: $(SYNCED) ## the whole job on a small city on loopback, without root (abou
 	$(RUN)/sasando demo
 
 test: parts lint types imports ## every check and test that gates a change
-	$(RUN)/python -m pytest -m "not benchmark" -n $(WORKERS) --dist loadfile $(PYTEST)
+	$(RUN)/python -m pytest -m "not benchmark" -n $(WORKERS) --dist loadfile \
+	  --no-loadscope-reorder $(PYTEST)
 
 lint: $(SYNCED) ## ruff: mistakes and layout
 	$(RUN)/ruff check .
