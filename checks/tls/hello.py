@@ -5,6 +5,7 @@ the rest looks like any client's, so that a server answers as it answers its use
 """
 
 import os
+import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -143,7 +144,7 @@ def _offer(
     version: Version, suites: tuple[int, ...], compression: bool, renegotiation: bool
 ) -> bytes:
     """Suites and compression methods. SSL 3.0 tells of RFC 5746 by a signalling value."""
-    listed = b"".join(code.to_bytes(2, "big") for code in suites)
+    listed = _numbers(suites)
     if version is Version.SSL3 and renegotiation:
         listed += RENEGOTIATION_SCSV.to_bytes(2, "big")
     methods = b"\x01\x00" if compression and version is not Version.TLS13 else b"\x00"
@@ -194,7 +195,7 @@ def _extension(code: int, body: bytes) -> bytes:
 
 
 def _numbers(codes: tuple[int, ...]) -> bytes:
-    return b"".join(code.to_bytes(2, "big") for code in codes)
+    return struct.pack(f">{len(codes)}H", *codes)
 
 
 def _vector(size: int, body: bytes) -> bytes:

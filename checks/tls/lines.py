@@ -66,7 +66,8 @@ def ask(found: Findings, question: Question) -> Generator[Question, Answer, Answ
     errors = 0
     for attempt in range(TRIES):
         pause = attempt > 0 and crowded(last)
-        answer = yield replace(question, attempt=attempt, pause=pause)
+        again = replace(question, attempt=attempt, pause=pause) if attempt else question
+        answer = yield again
         if answer is GIVEN_UP:
             break
         last = answer

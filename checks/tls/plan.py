@@ -91,8 +91,8 @@ class Survey:
             return
         name, line, _ = known
         self.found.heard = self.found.heard or _spoken(answer)
-        self._go_on(name, line, answer)
-        self._start()
+        if self._go_on(name, line, answer):
+            self._start()
 
     def give_up(self, number: int) -> None:
         """A question is not worth to be asked again."""
@@ -109,20 +109,22 @@ class Survey:
         self._ready.clear()
         self._waiting.clear()
 
-    def _go_on(self, name: str, line: Line, answer: Answer | None) -> None:
+    def _go_on(self, name: str, line: Line, answer: Answer | None) -> bool:
+        """Whether the line ended, so that what waits for it may begin."""
         try:
             question = next(line) if answer is None else line.send(answer)
         except StopIteration:
             self._done.add(name)
-            return
+            return True
         if self._count >= MOST_QUESTIONS:
             self.found.inconclusive.setdefault(question.name, "too many questions")
             line.close()
             self._done.add(name)
-            return
+            return True
         self._count += 1
         self._open[self._count] = (name, line, question)
         self._ready.append(Asked(self._count, question))
+        return False
 
     def _start(self) -> None:
         """Begin every line whose questions depend on nothing that is still open."""

@@ -6,6 +6,7 @@ whole key exchange showed, or `Lost`: there was no connection to ask on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from checks.tls.hello import SUITES_BOUND, ClientHello
@@ -55,16 +56,19 @@ class Lost:
     reason: str = ""
 
 
-def portions(version: Version) -> list[tuple[int, ...]]:
+@cache
+def portions(version: Version) -> tuple[tuple[int, ...], ...]:
     """Every suite of a version, the likely ones first, in portions that one hello can hold."""
     return bounded(suites_for(version))
 
 
-def bounded(codes: Sequence[int]) -> list[tuple[int, ...]]:
+def bounded(codes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """The codes in portions that one hello can hold."""
-    return [tuple(codes[at : at + SUITES_BOUND]) for at in range(0, len(codes), SUITES_BOUND)]
+    places = range(0, len(codes), SUITES_BOUND)
+    return tuple(tuple(codes[at : at + SUITES_BOUND]) for at in places)
 
 
+@cache
 def suites_by(version: Version, *exchanges: str) -> tuple[int, ...]:
     """The suites of a version with one of these key exchanges, as many as a hello holds."""
     codes = (code for code in suites_for(version) if SUITES[code].exchange in exchanges)
@@ -75,6 +79,7 @@ FINITE = ("DHE", "DHE_PSK", "DH_anon")
 """Key exchanges in a finite field that a server chooses."""
 
 
+@cache
 def proving(version: Version) -> tuple[int, ...]:
     """The suites of a version in which the server shows a certificate, at most one hello's."""
     shown = {"RSA", "DSS", "ECDSA", "any"}

@@ -17,9 +17,8 @@ def suites(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line:
     if found.groups_for(asked):  # what was chosen without them says nothing of the order
         portion.accepted.clear()
         portion.complete = False
-    every = portions(asked)[place]
+    left = [code for code in portions(asked)[place] if code not in portion.accepted]
     while not portion.complete and found.versions.get(asked):
-        left = [code for code in every if code not in portion.accepted]
         if not left:
             portion.complete = True
             return
@@ -29,6 +28,7 @@ def suites(found: Findings, wishes: Wishes, asked: Version, place: int) -> Line:
         if isinstance(answer, Accepted | Retry):
             found.accept(asked, answer)
             portion.accepted.append(answer.suite)
+            left.remove(answer.suite)
         elif isinstance(answer, Refused) and _fields_known(found, asked, left):
             portion.complete = True
         else:
