@@ -17,6 +17,12 @@ VALUE_BOUND = 2_048
 """Characters kept of an attribute's value."""
 _TURNS = 16
 """Loops of one step that are made before the caller gets its turn."""
+_PIECE = 4_096
+"""Characters of one text; a longer one is told in pieces."""
+_REFERENCE = 34
+"""Characters of the longest reference by name: a text is not cut so near behind an ampersand."""
+_TURN_CHARACTERS = 128
+"""Characters with references in them that cost as much as a token."""
 
 _NAME = re.compile(r"[^\t\n\f\r />]*")
 _GAP = re.compile(r"[\t\n\f\r /]*")
@@ -64,11 +70,11 @@ def tokens(page: str) -> Iterator[Token]:
     while at < len(page):
         opening = page.find("<", at)
         if opening < 0:
-            yield Text(page[at:])
-            return
-        if opening > at:
-            yield Text(page[at:opening])
+            opening = len(page)
+        yield from _text(page, at, opening)
         at = opening
+        if at == len(page):
+            return
         follows = page[at + 1 : at + 3]
         if _is_letter(follows[:1]):
             tag, at = yield from _tag(page, at + 1, end=False)
@@ -84,6 +90,26 @@ def tokens(page: str) -> Iterator[Token]:
         else:
             yield Text("<")
             at += 1
+
+
+def _text(page: str, at: int, end: int, inside: str = "") -> Generator[Token, None, None]:
+    """A text in pieces, none of which ends within a reference by name."""
+    while at < end:
+        cut = min(end, at + _PIECE)
+        if cut < end:
+            reference = page.rfind("&", cut - _REFERENCE, cut)
+            cut = reference if reference > at else cut
+        written = page[at:cut]
+        yield Text(written, inside)
+        yield from _worked(written)
+        at = cut
+
+
+def _worked(written: str) -> Iterator[None]:
+    """Turns for the references that whoever reads this will resolve."""
+    if "&" in written:
+        for _ in range(len(written) // _TURN_CHARACTERS):
+            yield None
 
 
 def _is_letter(character: str) -> bool:
@@ -117,15 +143,16 @@ def _tag(page: str, at: int, *, end: bool) -> Generator[None, None, tuple[Tag | 
         if page[at] == ">":
             return Tag(name, end, attributes), at + 1
         attribute, value, at = _attribute(page, at)
-        if not end and len(attributes) < ATTRIBUTES_BOUND:
-            attributes.setdefault(attribute, value)
+        if not end and len(attributes) < ATTRIBUTES_BOUND and attribute not in attributes:
+            attributes[attribute] = unescaped(value)
+            yield from _worked(value)
         turns += 1
         if turns % _TURNS == 0:
             yield None
 
 
 def _attribute(page: str, at: int) -> tuple[str, str, int]:
-    """Name, value, and the place after it: the end of the page when its quote is never closed."""
+    """Name, value as written, and the place after it: of an open quote the end of the page."""
     match = _ATTRIBUTE.match(page, at)
     assert match is not None
     name, at = match[0][:VALUE_BOUND].lower(), match.end()
@@ -138,16 +165,16 @@ def _attribute(page: str, at: int) -> tuple[str, str, int]:
         last = page.find(quote, at + 1)
         if last < 0:
             return name, "", len(page)
-        return name, unescaped(page[at + 1 : min(last, at + 1 + VALUE_BOUND)]), last + 1
+        return name, page[at + 1 : min(last, at + 1 + VALUE_BOUND)], last + 1
     match = _UNQUOTED.match(page, at)
     assert match is not None
-    return name, unescaped(match[0][:VALUE_BOUND]), match.end()
+    return name, match[0][:VALUE_BOUND], match.end()
 
 
 def _raw(page: str, at: int, name: str) -> Generator[Token, None, int]:
     """The text of an element that has no tags inside; returns the place of its end tag."""
     if name == "plaintext":
-        yield Text(page[at:], name)
+        yield from _text(page, at, len(page), name)
         return len(page)
     if name not in _RAW:
         return at
@@ -159,8 +186,7 @@ def _raw(page: str, at: int, name: str) -> Generator[Token, None, int]:
         at = closing + 2 + len(name)
         ends = page[closing + 2 : at].lower() == name and page[at : at + 1] in _AFTER_NAME
         if ends or closing == len(page):
-            if closing > start:
-                yield Text(page[start:closing], name)
+            yield from _text(page, start, closing, name)
             return closing
         at = closing + 2
         turns += 1

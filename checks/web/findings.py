@@ -10,6 +10,7 @@ from typing import Any
 from checks.address import literal_family
 from checks.html import Outline
 from checks.http_request import redirected
+from checks.shown_url import shown_url
 from checks.web import csp, headers
 from checks.web.cookies import Cookie, cookies
 from checks.web.fetch import REDIRECTS, Fetched
@@ -90,7 +91,7 @@ def of_plain(host: str, reply: Fetched) -> Found:
     if reply.ok:
         found |= {
             "plain_status": reply.status,
-            "plain_location": reply.location.partition("?")[0][:_LOCATION_BOUND] or None,
+            "plain_location": shown_url(reply.location)[:_LOCATION_BOUND] or None,
             "plain_leads_to_https": leads_to_https(host, reply),
         }
     return found
