@@ -3,7 +3,6 @@
 It leaves out: what scripts and style sheets would load, and whether a text can really be seen.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from urllib.parse import urljoin
 from checks.html_charset import pieces
 from checks.html_form import Form, FormReader
 from checks.html_reference import printable, reference
+from checks.html_refresh import refresh_target
 from checks.html_tokens import Tag, Text, Token, tokens, unescaped
+from checks.shown_url import shown_url
 
 TEXT_BOUND: Final = 65_536
 """Characters of visible text."""
@@ -88,6 +89,7 @@ class Outliner:
         self._tokens: Iterator[Token] = iter(())
         self._base = base_url
         self._scheme, self._host = reference(base_url, "", "")
+        self._own = self._absolute(""), self._scheme
         self._title: str | None = None
         self._text: list[str] = []
         self._room = TEXT_BOUND
@@ -100,6 +102,8 @@ class Outliner:
         self._csp: list[str] = []
         self._referrer = self._generator = ""
         self._based = self._cut = False
+        self._templates: list[bool] = []
+        """Of each open template whether it is shown."""
         self._silent = 0
         self._over = False
 
@@ -169,8 +173,7 @@ class Outliner:
         if tag.name not in _INLINE and self._text and self._text[-1] != " ":
             self._text.append(" ")
         if tag.name == "template":
-            # What stands in a template is not shown.
-            self._silent = max(0, self._silent + (-1 if tag.end else 1))
+            self._read_template(tag)
         if tag.end:
             self._forms.end(tag.name)
             return
@@ -179,15 +182,27 @@ class Outliner:
         if read is not None:
             read(self, tag.attributes)
 
+    def _read_template(self, tag: Tag) -> None:
+        """What stands in a template is not shown, save in a shadow root's (4.12.3)."""
+        if not tag.end:
+            root = tag.attributes.get("shadowrootmode", "").lower() in ("open", "closed")
+            self._templates.append(root)
+            self._silent += not root
+        elif self._templates:
+            self._silent -= not self._templates.pop()
+
     def _absolute(self, written: str) -> str:
-        """The URL without its query; of what is no URL a bounded piece."""
+        """The URL as it is kept (`shown_url`); of what is no URL a bounded piece."""
         try:
-            whole = urljoin(self._base, written.strip()).partition("#")[0]
+            whole = urljoin(self._base, written.strip())
         except ValueError:
             whole = written[:TITLE_BOUND]
-        return printable(whole.partition("?")[0])
+        return printable(shown_url(whole))
 
     def _target(self, written: str) -> tuple[str, str]:
+        """An empty action is the page itself, wherever `base` moves the rest (4.10.22.3)."""
+        if not written:
+            return self._own
         return self._absolute(written), self._where(written)[0]
 
     def _where(self, written: str) -> tuple[str, str]:
@@ -270,9 +285,9 @@ class Outliner:
         content = attributes.get("content", "")
         match attributes.get("http-equiv", "").strip().lower():
             case "refresh" if self._refresh is None:
-                found = _REFRESH.match(content)
-                if found:
-                    self._refresh = self._absolute(found[1].strip("\"' "))
+                found = refresh_target(content)
+                if found is not None:
+                    self._refresh = self._absolute(found) if found else self._own[0]
             case "content-security-policy":
                 if len(self._csp) < _POLICIES_BOUND:
                     self._csp.append(content)
@@ -285,7 +300,6 @@ class Outliner:
                 self._generator = self._generator or content[:TITLE_BOUND]
 
 
-_REFRESH = re.compile(r"\s*[\d.]+\s*(?:[;,]\s*(?:[Uu][Rr][Ll]\s*=)?(.{0,2048}))?$", re.DOTALL)
 _RELATIONS: Mapping[str, str] = {
     "stylesheet": "style",
     "preload": "preload",

@@ -17,6 +17,7 @@ class Form:
     """One target of a form; a button with a target of its own makes a second one.
 
     A password field outside any form makes a form without an action: a script sends it somewhere.
+    So does the action `javascript:`, whose text is the page's and is not kept.
     """
 
     action: str | None
@@ -89,6 +90,8 @@ class FormReader:
 
 def _form(target: Target, *, has_password: bool) -> Form:
     action, scheme, method = target
+    if scheme == "javascript":
+        action = scheme = method = ""
     return Form(action=action or None, scheme=scheme, method=method, has_password=has_password)
 
 

@@ -1,6 +1,7 @@
 """The outline of a page: what it asks a browser to do, however its bytes are written."""
 
 import time
+from html import escape
 from typing import Any
 
 import pytest
@@ -83,6 +84,47 @@ def test_a_base_element_moves_what_follows() -> None:
     assert found.forms[0].action == "http://b.example/d/y"
 
 
+def test_an_empty_action_is_the_page_itself() -> None:
+    """A base moves an action, and neither an empty nor a missing one."""
+    for written in ("<form>", "<form action=''>", "<form action=x><button formaction=''>"):
+        form = seen(f"<base href=http://b.example/d/>{written}").forms[-1]
+        assert (form.action, form.scheme) == ("https://www.example/a/page", "https")
+
+
+def test_a_script_as_action_is_no_action() -> None:
+    """Of `javascript:` neither text nor target is told: a script sends the form somewhere."""
+    (form,) = seen("<form action=\"javascript:send('word')\"><input type=password>").forms
+    assert (form.action, form.scheme, form.method, form.has_password) == (None, "", "", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "leads_to"),
+    [
+        ("5", "https://www.example/a/page"),
+        ("0; url=/x?token=1", "https://www.example/x"),
+        ("0 url=//b.example", "https://b.example"),
+        (".5,//b.example", "https://b.example"),
+        ("0; URL = '//b.example/x' rest", "https://b.example/x"),
+        ('0;url="//b.example', "https://b.example"),
+        ("0; https://u:p@b.example/x;jsessionid=1", "https://b.example/x"),
+        ("x; url=//b.example", None),
+        ("0x url=//b.example", None),
+    ],
+)
+def test_a_refresh_leads_where_a_browser_goes(content: str, leads_to: str | None) -> None:
+    """With semicolon, comma or space, with quotes or without, relative to the page."""
+    assert seen(f"<meta http-equiv=refresh content='{escape(content)}'>").refresh == leads_to
+
+
+def test_a_shadow_root_is_shown_and_a_template_is_not() -> None:
+    """Text of a template is hidden, unless browsers make a shadow root of it."""
+    page = (
+        "<template>a<template shadowrootmode=open>b</template>c</template>d"
+        "<p><template ShadowRootMode=Closed>e<template>f</template>g</template>h</template>i"
+    )
+    assert seen(page).text == "d e g h i"
+
+
 def test_a_password_outside_any_form_is_seen() -> None:
     """A password field without a form has no action: a script sends it."""
     (form,) = seen("<div><input type=password></div>").forms
@@ -156,6 +198,27 @@ def test_the_character_set_is_found(page: bytes, charset: str, text: str) -> Non
 def test_a_number_of_thousands_of_digits_is_no_character() -> None:
     """A character reference that no integer may be made of is replaced."""
     assert unescaped("a&#" + "1" * 10_000 + ";&lt;") == "a\ufffd<"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "&#1;" * 20_000,
+        "<p>".join(["&notin;" * 200] * 50),
+        "<a " + " ".join(f'b{n}="{"&amp;" * 400}"' for n in range(40)) + ">",
+        "<textarea>" + "&amp;" * 16_000,
+    ],
+)
+def test_what_has_to_be_resolved_takes_its_turns(page: str) -> None:
+    """References cost time where they are resolved: no step holds more than a few KiB of them."""
+    turns = sum(1 for _ in tokens(page))
+    assert turns > len(page) / 200
+
+
+def test_a_text_is_not_cut_within_a_reference() -> None:
+    """Long texts come in pieces, and every reference by name is whole in one of them."""
+    page = "x" + "&CounterClockwiseContourIntegral;" * 1_000
+    assert seen(page).text == "x" + "\u2233" * 1_000
 
 
 def test_bounds_are_told() -> None:

@@ -305,7 +305,11 @@ ASKS = "<input type=password>"
          ("action http://www.example/in",)),
         (a_page(f"<form method=post>{ASKS}</form>", "http://www.example/"),
          ("action http://www.example/", "page http://www.example/")),
-        (a_page(f"<form method=post action=javascript:x>{ASKS}</form>"), ("action unknown",)),
+        (a_page(f"<form action=javascript:send('secret')>{ASKS}</form>"), ()),
+        (a_page(f"<form action=mailto:siti@www.example>{ASKS}</form>"), ("action unknown",)),
+        (a_page(f"<base href=http://a.example><form method=post>{ASKS}</form>"), ()),
+        (a_page(f"<form method=post action='http://u:p@www.example/in;jsessionid=1'>{ASKS}</form>"),
+         ("action http://www.example/in",)),
         (a_page(f"<base href=http://a.example><form method=post action=x>{ASKS}</form>"),
          ("action http://a.example/x",)),
         (a_page(f"<form method=post>{ASKS}<button formaction=//b.example></form>"), ()),
@@ -324,6 +328,15 @@ def test_passwords_in_urls_are_found() -> None:
     """A form that sends a password by GET; one that posts, or asks for none, is not told."""
     pages = [a_page(f"<form action=/a>{ASKS}</form><form action=/b></form>"), a_page(ASKS)]
     assert login(pages).in_url == ("https://www.example/a",)
+
+
+@pytest.mark.parametrize("action", ["javascript:send('x')", "mailto:siti@www.example", "data:,x"])
+def test_an_action_that_is_no_url_of_the_web_is_not_kept(action: str) -> None:
+    """What a script, a letter or a text would do stands nowhere in what is told."""
+    found = login([a_page(f'<form action="{action}">{ASKS}</form>')])
+    assert found.pages == ("https://www.example/login",)
+    assert not found.in_url
+    assert action not in str(found)
 
 
 def test_a_search_form_asks_for_no_password() -> None:
