@@ -14,6 +14,8 @@ COOKIES_BOUND: Final = 64
 _PAIR_BOUND: Final = 4_096
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DIGITS = re.compile(r"-?[0-9]+")
+_YEAR = re.compile(r"[A-Za-z]{3}[ -]([0-9]{4}|[0-9]{2})(?![0-9])")
+_YEAR_OVER: Final = 2_020
 _SPACE: Final = " \t"
 _REPEATED_BOUND: Final = 32
 """Attributes of one cookie that are read."""
@@ -82,9 +84,19 @@ def _attributes(written: Iterable[str]) -> dict[str, str]:
 
 
 def _deletes(attributes: dict[str, str]) -> bool:
-    """A lifetime that is over. (An `Expires` in the past is not noticed: no clock is read here.)"""
+    """A lifetime that is over; Max-Age comes before Expires.
+
+    No clock is read here: of Expires only a year counts that is over whatever the clock says, as
+    servers write it to delete.
+    """
     age = attributes.get("max-age", "")
-    return bool(_DIGITS.fullmatch(age)) and (age.startswith("-") or not age.strip("0"))
+    if _DIGITS.fullmatch(age):
+        return age.startswith("-") or not age.strip("0")
+    found = _YEAR.search(attributes.get("expires", ""))
+    if found is None:
+        return False
+    year = int(found[1])
+    return (year + (1_900 if year >= 70 else 2_000) if year < 100 else year) < _YEAR_OVER
 
 
 def _breaks_promise(name: str, value: str, attributes: dict[str, str]) -> bool:

@@ -65,23 +65,29 @@ def _of_head(reply: Fetched, outline: Outline | None) -> Found:
 
 
 def of_hsts(host: str, visit: Visit) -> Found:
-    """The policy of the first reply of this very host that came over TLS (RFC 6797, 8.1).
+    """The policy of this very host's replies over TLS: the last valid one (RFC 6797, 8.1).
 
-    A host that is named by its address has none (8.1.1).
+    Some servers set the field on pages and not on redirects. A host that is named by its address
+    has none (8.1.1).
     """
     if literal_family(host):
         return {"hsts_valid": False, "hsts_error": "address"} if visit.page is not None else {}
-    for reply in visit.hops:
-        if reply.ok and reply.place.tls and reply.place.host == host:
-            policy = hsts(every(reply.fields, "strict-transport-security"))
-            if not policy.valid:
-                return {"hsts_valid": False, "hsts_error": policy.error}
-            return {
-                "hsts_valid": True,
-                "hsts_max_age_s": policy.max_age_s,
-                "hsts_include_subdomains": policy.include_subdomains,
-                "hsts_preload": policy.preload,
-            }
+    said = [
+        hsts(every(reply.fields, "strict-transport-security"))
+        for reply in visit.hops
+        if reply.ok and reply.place.tls and reply.place.host == host
+    ]
+    valid = [policy for policy in said if policy.valid]
+    if valid:
+        return {
+            "hsts_valid": True,
+            "hsts_max_age_s": valid[-1].max_age_s,
+            "hsts_include_subdomains": valid[-1].include_subdomains,
+            "hsts_preload": valid[-1].preload,
+        }
+    if said:
+        wrong = [policy.error for policy in said if policy.error != "absent"]
+        return {"hsts_valid": False, "hsts_error": wrong[0] if wrong else "absent"}
     return {"hsts_valid": False, "hsts_error": "no-tls"} if visit.page is not None else {}
 
 
