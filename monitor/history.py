@@ -2,7 +2,8 @@
 
 A series says something from its first observation on, until it is withdrawn; in between, where no
 observation covers a moment, it says "unobserved". So a target whose check was replaced is
-accounted for by the old series and then by the new one.
+accounted for by the old series and then by the new one. So does a series of a name that has no
+address of its family any more: nothing is written of it while the other family is observed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,8 +91,23 @@ class Histories:
     def track(self, one: SeriesDefined) -> list[Span]:
         """What a series says, up to the moment that is known."""
         rows = self.ledgered.intervals.get(one.number, ())
+        ended = one.withdrawn or self._absent(one)
         return track_of(
-            rows, self.ledgered.fold, one.number, withdrawn=one.withdrawn, until_us=self.until_us
+            rows, self.ledgered.fold, one.number, withdrawn=ended, until_us=self.until_us
+        )
+
+    def _absent(self, one: SeriesDefined) -> bool:
+        """Whether the other family of its check went on being observed without it.
+
+        A probe that ends otherwise than by an absent address is an observation, be it a fault.
+        """
+        fold = self.ledgered.fold
+        covered_us = fold.until_us(one.number)
+        return bool(one.family) and any(
+            other.family not in (0, one.family)
+            and (other.check, other.vantage) == (one.check, one.vantage)
+            and fold.current(other.number)[2] > covered_us
+            for other in self._series.get(one.target, ())
         )
 
 
