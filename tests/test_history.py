@@ -1,17 +1,27 @@
 """What a target's series say together, and when one of them says nothing."""
 
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from monitor.accounting import Accounting, ObjectiveTerms, TargetTerms
 from monitor.derive import Changes, Fold, IntervalRow
+from monitor.figures import Asked, Figure, Outcome, figures
 from monitor.history import Histories, Ledgered
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import State
 from policies.availability import availability, pieces
 from policies.debt import Span
+from policies.period import parse_period
+from policies.restitution import Terms
 from tests.store.building import HOUR_MS, MINUTE_US, START_US, anchored, batch, observation, opened
 
 HOUR_US = HOUR_MS * 1_000
 
 
-def of_family(number: int, family: int, *, check: str = "icmp") -> SeriesDefined:
+def of_family(
+    number: int, family: int, *, check: str = "icmp", interval_us: int = MINUTE_US
+) -> SeriesDefined:
     """A series of one target's name."""
     return SeriesDefined(
         number=number,
@@ -21,7 +31,7 @@ def of_family(number: int, family: int, *, check: str = "icmp") -> SeriesDefined
         check=check,
         family=family,
         vantage="kupang",
-        interval_us=MINUTE_US,
+        interval_us=interval_us,
         rules=("base/answers",),
         withdrawn=False,
     )
@@ -74,3 +84,67 @@ def test_a_series_that_is_missed_alone_is_unobserved() -> None:
     lost_us = 3 * HOUR_US - MINUTE_US // 2
     assert unseen_us(seen({0: 60, 1: 60}, four, six), four, six) == lost_us
     assert unseen_us(seen({0: 60, 1: 240}, four, other), four, other) == lost_us
+
+
+def figure_of(hours: dict[int, int], *, until: int) -> Figure:
+    """A month's objective with restitution for outages above five hours, so many hours gone.
+
+    `hours`: the judgement of each hour that was seen; 1 is unavailable.
+    """
+    one = of_family(0, 4, interval_us=HOUR_US)
+    period = parse_period("2026-10", ZoneInfo("UTC"))
+    start_us, end_us = period.window
+    fold, changes = Fold(), Changes()
+    rows = [observation(0, hour * HOUR_MS, what) for hour, what in hours.items()]
+    told = [batch(rows)] if rows else []
+    for index, raw in enumerate((opened(), anchored(start_us), one.to_bytes(), *told)):
+        fold.apply(index, raw, changes)
+    accounting = Accounting(
+        timezone="UTC",
+        targets={"service": TargetTerms(name="x", kind="link", fee=1_000_000)},
+        objectives=(OBJECTIVE,),
+    )
+    asked = Asked(period=period, until_us=start_us + until * HOUR_US)
+    intervals = {0: changes.intervals} if changes.intervals else {}
+    ledgered = Ledgered(series=[one], fold=fold, intervals=intervals)
+    (figure,) = figures(accounting, Histories(ledgered, asked.until_us), asked, None)
+    assert figure.sums.window_us == min(end_us - start_us, until * HOUR_US)
+    return figure
+
+
+OBJECTIVE = ObjectiveTerms(
+    policy="base",
+    id="contract",
+    title={"en": "Contract", "id": "Kontrak"},
+    indicator="availability",
+    measured_by=("answers",),
+    targets=("service",),
+    calendar="month",
+    timezone="UTC",
+    ratio=Decimal(1),
+    duration_us=None,
+    unreachable_counts=False,
+    loss=None,
+    service_hours=(),
+    restitution=Terms(formula="pro-rata", longer_than_us=5 * HOUR_US),
+)
+MONTH = 744
+
+
+def test_what_nobody_saw_may_make_a_short_outage_a_long_one() -> None:
+    """Hours that are forgiven count at worst, for they may have gone on while nobody looked."""
+    hours = {n: int(100 <= n < 103) for n in range(MONTH) if not 103 <= n < 107}
+    figure = figure_of(hours, until=MONTH)
+    assert figure.owed is not None
+    assert figure.owed.seen.amount == 0
+    # Down from 100 to 103.5, unseen to 107.
+    assert figure.owed.worst.exact == Fraction(1_000_000 * 7, MONTH)
+
+
+def test_restitution_is_told_of_a_period_that_is_over_and_was_measured() -> None:
+    """In the middle of a month an outage is no part of it yet; of no series nothing is told."""
+    hours = dict.fromkeys(range(9), 1)
+    assert figure_of(hours, until=12).owed is None
+    assert figure_of(hours, until=MONTH).owed is not None
+    nothing = figure_of({}, until=MONTH)
+    assert (nothing.owed, nothing.outcome) == (None, Outcome.UNMEASURED)
