@@ -187,6 +187,8 @@ def of_security_txt(visit: Visit) -> Found:
     page = visit.page
     if page is None or page.status is None or page.status in _REFUSALS:
         return {}
+    if page.status < 300 and not page.readable:
+        return {}  # in a coding that nobody asked for
     if not 200 <= page.status <= 299:
         return {"security_txt_found": False, "security_txt_valid": False}
     media_type, charset = content_type(page.fields)

@@ -461,13 +461,14 @@ def test_a_page_that_is_no_html_loads_nothing(roots: str) -> None:
 def test_a_coded_page_is_not_looked_into(roots: str) -> None:
     """Of a page in a coding that nobody asked for only the head is told."""
     coded = html("<meta name=generator content='CMS 1.0'>", "Content-Encoding: gzip\r\n")
-    pages = {"/": coded, "/a": html("a")}
+    file = page(b"\x1f\x8b", fields="Content-Type: text/plain\r\nContent-Encoding: gzip\r\n")
+    pages = {"/": coded, "/a": html("a"), "/.well-known/security.txt": file}
 
     async def scenario() -> None:
         async with tls_server(pages) as server:
             found = await look(server, roots=roots, closed=("/a",))
         assert (found["nosniff"], found["banner.products"]) == (False, [])
-        assert not {"login.pages", "mixed.active"} & set(found)
+        assert not {"login.pages", "mixed.active", "security_txt.valid"} & set(found)
         assert found["closed.open"] == ["/a"]
 
     run(scenario)

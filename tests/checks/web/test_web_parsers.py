@@ -77,6 +77,11 @@ def test_any_hsts_field_is_read(value: str) -> None:
         (["script-src 'self' 'UNSAFE-INLINE' 'unsafe-eval' data:"],
          ("data:", "unsafe-eval", "unsafe-inline")),
         (["script-src 'unsafe-inline' 'nonce-abc'"], ()),
+        (["script-src 'self'; script-src-elem *; script-src-attr 'unsafe-inline'"],
+         ("*", "unsafe-inline")),
+        (["script-src *; script-src-elem 'self'"], ()),
+        (["script-src-attr 'none'"], ("*", "data:", "http:", "https:", "unsafe-eval",
+                                      "unsafe-inline")),
         (["script-src 'unsafe-inline' https: 'strict-dynamic' 'nonce-abc'"], ()),
         (["script-src *; script-src 'self'"], ("*",)),
         (["script-src *, script-src 'self'"], ()),
@@ -173,6 +178,9 @@ def test_the_last_known_referrer_policy_holds(values: list[str], of_page: str, p
         ([("x-aspnet-version", "4.0.30319")], "", (), True),
         ([], "WordPress 6.4.2", ("WordPress",), True),
         ([("x-powered-by", "Express")], "", ("Express",), False),
+        ([("x-powered-by", "PHP7.4.33"), ("server", "Apache-2.4.57")], "", ("Apache", "PHP"),
+         True),
+        ([("server", "Web3")], "", ("Web3",), False),
         ([], "", (), False),
     ],
 )  # fmt: skip
@@ -244,6 +252,7 @@ GOOD = b"Contact: mailto:csirt@city.example\r\nExpires: 2027-01-01T00:00:00Z\r\n
     ("body", "error"),
     [
         (GOOD, ""),
+        (b"\xef\xbb\xbf" + GOOD, ""),
         (
             b"# hello\n\ncontact:https://city.example/report\nEXPIRES: 2027-01-01t00:00:00.5+08:00",
             "",
