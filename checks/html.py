@@ -157,7 +157,7 @@ class Outliner:
         if text.inside == "title":
             if self._title is None:
                 self._title = " ".join(unescaped(text.written[:4_096]).split())[:TITLE_BOUND]
-        elif text.inside in ("", "textarea", "xmp", "plaintext") and not self._silent:
+        elif text.inside in _SHOWN and not self._silent:
             self._show(text.written)
 
     def _show(self, written: str) -> None:
@@ -224,17 +224,20 @@ class Outliner:
             self._cut = True
 
     def _read_link(self, attributes: Mapping[str, str]) -> None:
-        if "href" in attributes:
-            scheme, host = self._where(attributes["href"])
+        written = attributes.get("href", attributes.get("xlink:href"))
+        if written is not None:
+            scheme, host = self._where(written)
             if scheme in ("http", "https"):
                 self._note(self._links, host)
 
     def _read_script(self, attributes: Mapping[str, str]) -> None:
-        if "src" not in attributes:
+        # In SVG a script's source stands in href.
+        written = next((attributes[n] for n in _SCRIPT_SOURCES if n in attributes), None)
+        if written is None:
             self._inline += 1
             return
-        self._load("script", attributes["src"])
-        scheme, host = self._where(attributes["src"])
+        self._load("script", written)
+        scheme, host = self._where(written)
         if scheme in ("http", "https"):
             self._note(self._scripts, host)
 
@@ -300,6 +303,9 @@ class Outliner:
                 self._generator = self._generator or content[:TITLE_BOUND]
 
 
+_SHOWN = frozenset({"", "textarea", "xmp", "plaintext"})
+"""Where text stands that is seen; empty: in no element of raw text."""
+_SCRIPT_SOURCES = ("src", "href", "xlink:href")
 _RELATIONS: Mapping[str, str] = {
     "stylesheet": "style",
     "preload": "preload",

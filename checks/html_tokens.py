@@ -2,14 +2,16 @@
 
 One pass: whatever stands in the page, no character is looked at more than a few times, because
 what is not closed reaches to the end, as the standard says. (`html.parser` starts anew instead:
-32 KiB of `<a b ` take it four seconds.) It leaves out: the "escaped" states of scripts,
-foreign content (SVG and MathML are read as HTML), and what scripts would write.
+32 KiB of `<a b ` take it four seconds.) It leaves out: the "escaped" states of scripts, integration
+points of foreign content (`html_foreign`), and what scripts would write.
 """
 
 import html
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+
+from checks.html_foreign import Foreign
 
 ATTRIBUTES_BOUND = 64
 """Attributes kept of one tag; more are read and forgotten."""
@@ -42,6 +44,8 @@ class Tag:
     name: str
     end: bool
     attributes: dict[str, str]
+    closed: bool = False
+    """A slash stands before its end: in SVG and MathML it has no content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +70,25 @@ def unescaped(written: str) -> str:
 
 def tokens(page: str) -> Iterator[Token]:
     """Every tag and text in order. Between two yields lies a bounded number of steps."""
-    at = 0
+    at, foreign = 0, Foreign()
     while at < len(page):
         opening = page.find("<", at)
         if opening < 0:
             opening = len(page)
-        yield from _text(page, at, opening)
+        yield from _text(page, at, opening, foreign.inside)
         at = opening
         if at == len(page):
             return
         follows = page[at + 1 : at + 3]
-        if _is_letter(follows[:1]):
-            tag, at = yield from _tag(page, at + 1, end=False)
-            if tag is not None:
+        end = follows[:1] == "/"
+        if _is_letter(follows[end : end + 1]):
+            tag, at = yield from _tag(page, at + 1 + end, end=end)
+            if tag is None:
+                return
+            if foreign.take(tag.name, tag.attributes, end=end, closed=tag.closed):
                 yield tag
+            if not (end or foreign):
                 at = yield from _raw(page, at, tag.name)
-        elif follows[:1] == "/" and _is_letter(follows[1:]):
-            tag, at = yield from _tag(page, at + 2, end=True)
-            yield tag
         elif follows[:1] in ("!", "?", "/"):
             at = _skipped(page, at)
             yield None
@@ -141,7 +146,7 @@ def _tag(page: str, at: int, *, end: bool) -> Generator[None, None, tuple[Tag | 
         if at >= len(page):
             return None, at
         if page[at] == ">":
-            return Tag(name, end, attributes), at + 1
+            return Tag(name, end, attributes, closed=match[0].endswith("/")), at + 1
         attribute, value, at = _attribute(page, at)
         if not end and len(attributes) < ATTRIBUTES_BOUND and attribute not in attributes:
             attributes[attribute] = unescaped(value)

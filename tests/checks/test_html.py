@@ -125,6 +125,35 @@ def test_a_shadow_root_is_shown_and_a_template_is_not() -> None:
     assert seen(page).text == "d e g h i"
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<svg><style/></svg>a<style>b</style>", "a"),
+        ("<svg><title/><text>a</text></svg>b", "a b"),
+        ("<svg><script href=//s.example/x.js /></svg>a<script></script>", "a"),
+        ("<svg><style>b<p>a</p></style></svg>", "a"),
+        ("<svg><template><p>a", "a"),
+        ("<svg><style>b</style><title>b</title><desc>b</svg>a", "a"),
+        ("<svg><svg><style>b</svg>a</svg><style>b</style>c", "a c"),
+        ("<svg/><style>b</style>a", "a"),
+        ("<math><style></p><style>b</style>a", "a"),
+        ("<svg><font color=x><style>b<p>b</style>a", "a"),
+        ("<style/>b</style>a", "a"),
+        ("<script src=x/>b</script>a", "a"),
+    ],
+)
+def test_svg_hides_no_more_than_it_does_in_a_browser(page: str, text: str) -> None:
+    """A tag closes itself in SVG and not in HTML; a paragraph ends it, and its style with it."""
+    assert seen(page).text == text
+    assert not seen(page).title
+
+
+def test_references_of_svg_are_seen() -> None:
+    """Links and scripts may stand in href of another name."""
+    found = seen("<svg><a xlink:href=//a.example>x</a><script href=//s.example/x.js /></svg>")
+    assert (found.link_hosts, found.script_hosts) == (("a.example",), ("s.example",))
+
+
 def test_a_password_outside_any_form_is_seen() -> None:
     """A password field without a form has no action: a script sends it."""
     (form,) = seen("<div><input type=password></div>").forms
