@@ -5,7 +5,9 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from monitor.accounting import Accounting, ObjectiveTerms, TargetTerms
-from monitor.derive import Changes, Fold, IntervalRow
+from monitor.blocked import BLOCKED
+from monitor.declared import MAINTENANCE, STANDS, DeclarationRow
+from monitor.derive import Changes, Fold, IntervalRow, LabelRow
 from monitor.figures import Asked, Figure, Outcome, figures
 from monitor.history import Histories, Ledgered
 from monitor.ledger.entry import SeriesDefined
@@ -148,3 +150,49 @@ def test_restitution_is_told_of_a_period_that_is_over_and_was_measured() -> None
     assert figure_of(hours, until=MONTH).owed is not None
     nothing = figure_of({}, until=MONTH)
     assert (nothing.owed, nothing.outcome) == (None, Outcome.UNMEASURED)
+
+
+def test_a_renamed_target_keeps_its_maintenance_and_labels() -> None:
+    """What was declared and marked under its old key, or its site's, is still about it."""
+    one = of_family(0, 4)
+    fold = Fold()
+    for index, raw in enumerate((opened(), anchored(), one.to_bytes(), batch([observation(0, 0)]))):
+        fold.apply(index, raw, Changes())
+
+    def declared(number: int, target: str, hour: int) -> DeclarationRow:
+        return DeclarationRow(
+            id=number,
+            target=target,
+            kind=MAINTENANCE,
+            since_us=START_US + hour * HOUR_US,
+            until_us=START_US + (hour + 1) * HOUR_US,
+            cause="",
+            incident=None,
+            author="ayu",
+            reason="fibre",
+            at_us=START_US,
+            standing=STANDS,
+            decided_by="",
+            decided_us=None,
+        )
+
+    blocked = LabelRow(
+        id=1,
+        label=BLOCKED,
+        target="old",
+        cause="x",
+        since_us=START_US + 3 * HOUR_US,
+        until_us=START_US + 4 * HOUR_US,
+    )
+    ledgered = Ledgered(
+        series=[one],
+        fold=fold,
+        intervals={},
+        labels=[blocked],
+        declarations=[declared(1, "old", 1), declared(2, "old-site", 2), declared(3, "other", 5)],
+    )
+    renamed = {"old": "service", "old-site": "site"}
+    history = Histories(ledgered, START_US + 6 * HOUR_US, renamed).of("service", "site", [one])
+    sums = availability(pieces(history, (START_US, START_US + 6 * HOUR_US)))
+    assert sums.maintenance_us == 2 * HOUR_US
+    assert sums.unobserved_us["blocked"] == HOUR_US
