@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from urllib.parse import unquote, urljoin, urlsplit
 
+from checks.html_reference import reference
 from checks.http_request import Place, place
 from checks.page.fetch import Fetcher, Got, Visitor
 from checks.page.sitemap import (
@@ -153,9 +154,9 @@ async def _count(body: bytes, lists: Lists, into: Sitemaps) -> bool:
 def _look(url: str, lists: Lists, into: Sitemaps) -> None:
     try:
         pieces = urlsplit(url)
-        into.note(pieces.hostname or "")
     except ValueError:
         return
+    into.note(reference(url, "", "")[1])
     found = found_in(unquote(f"{pieces.path} {pieces.query}"), lists)
     into.spam_urls += bool(found)
     into.spam.update(found)

@@ -194,7 +194,15 @@ def test_what_is_not_closed_reaches_to_the_end(page: str) -> None:
         ("javascript:alert(1)", ("javascript", "")),
         ("data:text/html,http://x", ("data", "")),
         ("", ("https", "www.example")),
-        ("//a\x1b[1m.example", ("https", "a\ufffd[1m.example")),
+        ("//a\x1b[1m.example", ("", "")),
+        ("//call +62 now", ("", "")),
+        ("//<b>a</b>.example", ("", "")),
+        ("http://[x](y)", ("", "")),
+        ("http://", ("", "")),
+        ("//ju%64i.example", ("https", "judi.example")),
+        ("//\uff4a\uff55\uff44\uff49\u3002example", ("https", "judi.example")),
+        ("//a%20b.example", ("", "")),
+        ("//m\u00fcnchen.example", ("https", "m\u00fcnchen.example")),
     ],
 )
 def test_references_lead_where_a_browser_goes(written: str, where: tuple[str, str]) -> None:
