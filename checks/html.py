@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 from checks.html_charset import pieces
 from checks.html_form import Form, FormReader
-from checks.html_reference import printable, reference
+from checks.html_reference import reference
 from checks.html_refresh import refresh_target
 from checks.html_tokens import Tag, Text, Token, tokens, unescaped
 from checks.shown_url import shown_url
@@ -197,7 +197,7 @@ class Outliner:
             whole = urljoin(self._base, written.strip())
         except ValueError:
             whole = written[:TITLE_BOUND]
-        return printable(shown_url(whole))
+        return shown_url(whole)
 
     def _target(self, written: str) -> tuple[str, str]:
         """An empty action is the page itself, wherever `base` moves the rest (4.10.22.3)."""

@@ -7,6 +7,8 @@ and the `/(S(…))/` of ASP.NET.
 
 import re
 
+from checks.html_reference import printable
+
 _TAIL = re.compile(r"[?#]")
 _PERSON = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,})[^/\\]*@")
 _PARAMETER = re.compile(r";[^/]*")
@@ -14,8 +16,13 @@ _COOKIELESS = re.compile(r"/\((?:[A-Za-z]\([^()/]*\)){1,8}\)(?=/|$)")
 
 
 def shown_url(url: str) -> str:
-    """The URL or reference without query, fragment, credentials and sessions in its path."""
+    """The URL or reference without query, fragment, credentials and sessions in its path.
+
+    What cannot be seen is U+FFFD.
+    """
     kept = _PERSON.sub(r"\1", _TAIL.split(url, maxsplit=1)[0], count=1)
     if ";" in kept:
         kept = _PARAMETER.sub("", kept)
-    return _COOKIELESS.sub("", kept) if "/(" in kept else kept
+    if "/(" in kept:
+        kept = _COOKIELESS.sub("", kept)
+    return printable(kept)

@@ -10,6 +10,7 @@ from checks.address import literal_family, locate
 from checks.base import Net
 from checks.connection import tls_reason
 from checks.failure import Failure, failure_at_once, failure_from_network
+from checks.html_reference import printable
 from checks.html_refresh import refresh_target
 from checks.http_reply import Keeping, Reply, ReplyReader
 from checks.http_request import Place, place, redirected
@@ -113,7 +114,7 @@ class Fetcher:
         if reply.end != "complete":
             return Got(outcome=reply.end, reason=reply.reason, status=reply.status, at=at)
         if reply.encoding not in ("", "identity"):
-            reason = reply.encoding[:255]
+            reason = printable(reply.encoding[:255])
             return Got(outcome="coded", reason=reason, status=reply.status, at=at)
         return Got(outcome="ok", status=reply.status, at=at)
 

@@ -13,6 +13,8 @@ _NAME_BOUND: Final = 64
 COOKIES_BOUND: Final = 64
 _PAIR_BOUND: Final = 4_096
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NO_TOKEN = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+"""What no name has (RFC 9110, 5.6.2), though browsers take it."""
 _DIGITS = re.compile(r"-?[0-9]+")
 _YEAR = re.compile(r"[A-Za-z]{3}[ -]([0-9]{4}|[0-9]{2})(?![0-9])")
 _YEAR_OVER: Final = 2_020
@@ -66,7 +68,7 @@ def _cookie(written: str, *, over_tls: bool) -> Cookie | None:
         or (secure and not over_tls)
     )
     return Cookie(
-        name=name[:_NAME_BOUND],
+        name=_NO_TOKEN.sub("\ufffd", name[:_NAME_BOUND]),
         secure=secure,
         http_only="httponly" in attributes,
         same_site=same_site if same_site in ("strict", "lax", "none") else "",

@@ -22,6 +22,7 @@ from checks.shown_url import shown_url
         ("/(A(x)S(y))", ""),
         ("/Fungsi_(matematika)", "/Fungsi_(matematika)"),
         ("/siti@www.example", "/siti@www.example"),
+        ("/a\x9b1mb\u202e", "/a\ufffd1mb\ufffd"),
     ],
 )
 def test_what_may_be_a_secret_is_not_kept(written: str, kept: str) -> None:

@@ -212,6 +212,7 @@ def cookie(name: str, **wishes: object) -> Cookie:
         ("__host-a=b; Secure; Path=/; Domain=x", cookie("__host-a", secure=True, refused=True)),
         ("__Secure-a=b", cookie("__Secure-a", refused=True)),
         ("just a value", cookie("")),
+        ("call +62 \x9b1m\xe9=b", cookie("call\ufffd+62\ufffd\ufffd1m\ufffd")),
         ("__Host-imitated", cookie("", refused=True)),
         ("=; Secure", None),
         ("a=b; Max-Age=0", None),
