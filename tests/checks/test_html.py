@@ -91,6 +91,20 @@ def test_an_empty_action_is_the_page_itself() -> None:
         assert (form.action, form.scheme) == ("https://www.example/a/page", "https")
 
 
+def test_a_field_belongs_to_the_form_that_it_names() -> None:
+    """A password or a button outside a form, or in another one, may be of a form elsewhere."""
+    page = (
+        "<input type=password form=in><form id=in action=http://b.example method=post></form>"
+        "<form action=/c><button form=in formaction=/d><input type=password form=gone></form>"
+    )
+    assert [(form.action, form.method, form.has_password) for form in seen(page).forms] == [
+        ("http://b.example", "post", True),
+        ("https://www.example/d", "post", True),
+        ("https://www.example/c", "get", False),
+        (None, "", True),
+    ]
+
+
 def test_a_script_as_action_is_no_action() -> None:
     """Of `javascript:` neither text nor target is told: a script sends the form somewhere."""
     (form,) = seen("<form action=\"javascript:send('word')\"><input type=password>").forms
