@@ -102,9 +102,12 @@ class Outliner:
         self._csp: list[str] = []
         self._referrer = self._generator = ""
         self._based = self._cut = False
-        self._templates: list[bool] = []
-        """Of each open template whether it is shown."""
+        self._templates: list[tuple[bool, Callable[[], None]]] = []
+        """Of each open template whether it is hidden, and the way back to the forms outside."""
         self._silent = 0
+        """Open templates that are hidden."""
+        self._noscript: tuple[int, Callable[[], None]] | None = None
+        """Of an open noscript how many templates were open, and the way back."""
         self._over = False
 
     def step(self) -> bool:
@@ -174,22 +177,39 @@ class Outliner:
             self._text.append(" ")
         if tag.name == "template":
             self._read_template(tag)
+        elif tag.name == "noscript":
+            self._read_noscript(tag)
         if tag.end:
             self._forms.end(tag.name)
             return
         self._forms.start(tag.name, tag.attributes)
         read = _READERS.get(tag.name)
-        if read is not None:
+        # A browser with scripts takes none of these from where it does not look.
+        ignored = tag.name in ("base", "meta") and (self._silent or self._noscript)
+        if read is not None and not ignored:
             read(self, tag.attributes)
 
     def _read_template(self, tag: Tag) -> None:
         """What stands in a template is not shown, save in a shadow root's (4.12.3)."""
         if not tag.end:
             root = tag.attributes.get("shadowrootmode", "").lower() in ("open", "closed")
-            self._templates.append(root)
+            self._templates.append((not root, self._forms.aside()))
             self._silent += not root
         elif self._templates:
-            self._silent -= not self._templates.pop()
+            hidden, back = self._templates.pop()
+            self._silent -= hidden
+            back()
+
+    def _read_noscript(self, tag: Tag) -> None:
+        """What is left open in it ends with it."""
+        if not tag.end:
+            self._noscript = self._noscript or (len(self._templates), self._forms.aside())
+        elif self._noscript is not None:
+            count, back = self._noscript
+            while len(self._templates) > count:
+                self._silent -= self._templates.pop()[0]
+            self._noscript = None
+            back()
 
     def _absolute(self, written: str) -> str:
         """The URL as it is kept (`shown_url`); of what is no URL a bounded piece."""

@@ -82,6 +82,16 @@ class FormReader:
         elif name in ("input", "button"):
             self._field(name, attributes)
 
+    def aside(self) -> Callable[[], None]:
+        """Something apart begins (a template); to be called at its end: what was open then is."""
+        opened = self._open
+
+        def back() -> None:
+            self._open = opened
+
+        self._open = None
+        return back
+
     def end(self, name: str) -> None:
         """An end tag of the page."""
         if name == "form":

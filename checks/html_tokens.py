@@ -68,8 +68,11 @@ def unescaped(written: str) -> str:
     return html.unescape(_LONG_NUMBER.sub("\ufffd", written))
 
 
-def tokens(page: str) -> Iterator[Token]:
-    """Every tag and text in order. Between two yields lies a bounded number of steps."""
+def tokens(page: str, *, within: str = "") -> Iterator[Token]:
+    """Every tag and text in order. Between two yields lies a bounded number of steps.
+
+    `within`: the element whose content this is; `noscript` has none within it.
+    """
     at, foreign = 0, Foreign()
     while at < len(page):
         opening = page.find("<", at)
@@ -87,7 +90,7 @@ def tokens(page: str) -> Iterator[Token]:
                 return
             if foreign.take(tag.name, tag.attributes, end=end, closed=tag.closed):
                 yield tag
-            if not (end or foreign):
+            if not (end or foreign or tag.name == within):
                 at = yield from _raw(page, at, tag.name)
         elif follows[:1] in ("!", "?", "/"):
             at = _skipped(page, at)
@@ -181,9 +184,20 @@ def _raw(page: str, at: int, name: str) -> Generator[Token, None, int]:
     if name == "plaintext":
         yield from _text(page, at, len(page), name)
         return len(page)
-    if name not in _RAW:
+    if name != "noscript" and name not in _RAW:
         return at
-    start, turns = at, 0
+    closing = yield from _end_of(page, at, name)
+    if name == "noscript":
+        # Raw for a browser with scripts, so that nothing within reaches beyond it; read by others.
+        yield from tokens(page[at:closing], within=name)
+    else:
+        yield from _text(page, at, closing, name)
+    return closing
+
+
+def _end_of(page: str, at: int, name: str) -> Generator[None, None, int]:
+    """The place of the end tag of raw text, or of the end of the page."""
+    turns = 0
     while True:
         closing = page.find("</", at)
         if closing < 0:
@@ -191,7 +205,6 @@ def _raw(page: str, at: int, name: str) -> Generator[Token, None, int]:
         at = closing + 2 + len(name)
         ends = page[closing + 2 : at].lower() == name and page[at : at + 1] in _AFTER_NAME
         if ends or closing == len(page):
-            yield from _text(page, start, closing, name)
             return closing
         at = closing + 2
         turns += 1

@@ -168,6 +168,45 @@ def test_references_of_svg_are_seen() -> None:
     assert (found.link_hosts, found.script_hosts) == (("a.example",), ("s.example",))
 
 
+@pytest.mark.parametrize("element", ["noscript", "template"])
+def test_what_scripts_replace_governs_nothing(element: str) -> None:
+    """Neither base, policy nor refresh is taken from there by a browser."""
+    found = seen(
+        f"<{element}><base href=//x.example/><meta http-equiv=refresh content='0;//x.example'>"
+        f"<meta http-equiv=content-security-policy content=x></{element}><img src=y>"
+    )
+    assert found.resources[0].host == "www.example"
+    assert (found.refresh, found.csp) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<noscript><style></noscript>a</style>", "a"),
+        ("<noscript><!-- </noscript>a", "a"),
+        ("<noscript><template>b</noscript></template>a", "a"),
+        ("<noscript>a<noscript>b</noscript>c", "a b c"),
+        ("<noscript>a", "a"),
+        ("<noscript><template></noscript>a", "a"),
+        ("<noscript>" * 5_000 + "a", "a"),
+    ],
+)
+def test_what_stands_in_noscript_hides_nothing_behind_it(page: str, text: str) -> None:
+    """Its text is read, for some visitors have no scripts; it ends at its own end tag."""
+    assert seen(page).text == text
+
+
+@pytest.mark.parametrize("element", ["noscript", "template"])
+def test_a_form_that_stands_apart_hides_no_other(element: str) -> None:
+    """One left open there is not the one that a field after it belongs to."""
+    page = f"<{element}><form action=/a></{element}><form action=http://b.example>"
+    forms = seen(f"{page}<input type=password>").forms
+    assert [(form.action, form.has_password) for form in forms] == [
+        ("https://www.example/a", False),
+        ("http://b.example", True),
+    ]
+
+
 def test_a_password_outside_any_form_is_seen() -> None:
     """A password field without a form has no action: a script sends it."""
     (form,) = seen("<div><input type=password></div>").forms
