@@ -3,6 +3,7 @@
 It leaves out: what scripts and style sheets would load, and whether a text can really be seen.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -287,6 +288,9 @@ class Outliner:
 
     def _read_frame(self, attributes: Mapping[str, str]) -> None:
         self._load("frame", attributes.get("src", ""))
+        written = attributes.get("srcdoc", "")
+        if written and not self._silent:  # a page within the page; of it the text alone is read
+            self._show(f" {_TAGS.sub(' ', written)} ")
 
     def _read_object(self, attributes: Mapping[str, str]) -> None:
         self._load("object", attributes.get("data", "") or attributes.get("src", ""))
@@ -323,6 +327,7 @@ class Outliner:
                 self._generator = self._generator or content[:TITLE_BOUND]
 
 
+_TAGS = re.compile(r"<[^<>]*>")
 _SHOWN = frozenset({"", "textarea", "xmp", "plaintext"})
 """Where text stands that is seen; empty: in no element of raw text."""
 _SCRIPT_SOURCES = ("src", "href", "xlink:href")

@@ -162,6 +162,13 @@ def test_svg_hides_no_more_than_it_does_in_a_browser(page: str, text: str) -> No
     assert not seen(page).title
 
 
+def test_a_page_within_the_page_is_read() -> None:
+    """The text of a frame's srcdoc is shown, so it is text."""
+    page = "a<iframe srcdoc='&lt;p>slot &amp;amp; gacor&lt;/p>'></iframe>b"
+    assert seen(page).text == "a slot & gacor b"
+    assert seen(f"<template>{page}</template>").text == ""
+
+
 def test_references_of_svg_are_seen() -> None:
     """Links and scripts may stand in href of another name."""
     found = seen("<svg><a xlink:href=//a.example>x</a><script href=//s.example/x.js /></svg>")
