@@ -10,7 +10,8 @@ from fractions import Fraction
 
 from monitor.accounting import Accounting
 from monitor.declared import DeclarationRow
-from monitor.figures import Asked, Figure, Outcome
+from monitor.figures import Asked, Figure
+from monitor.goals import Outcome
 from monitor.report.gather import Incident
 from monitor.rulebook import RuleTerms, Waiver
 from policies.aspects import Aspect, AspectOutcome, RuleSum
@@ -22,7 +23,7 @@ VERSION = 1
 
 
 NOT_COMPUTED = "not-computed"
-"""Outcome of an objective whose indicator this version does not compute (loss, delay)."""
+"""Outcome of an objective that is not computed, as redundancy debt of what has no two links."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -215,7 +215,9 @@ class Scene:
         """The report of a period."""
         asked = Asked(period=period, until_us=until_us)
         found = gather(self.read(), self.records.get, asked.window)
-        return report_of(found, asked, root(map(leaf_hash, self.entries)), self.records.get)
+        return report_of(
+            found, asked, root(map(leaf_hash, self.entries)), self.records.get, self.read
+        )
 
 
 def ping(number: int, step: int, *, up: bool = True, delay_us: int = 20_000) -> Row:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.accounting import AccountingError
-from monitor.figures import Outcome
+from monitor.goals import Outcome
 from monitor.ledger.batch import Row
 from monitor.ledger.entry import ConfigurationInForce, EntryError, LogOpened
 from monitor.ledger.wire import encode
