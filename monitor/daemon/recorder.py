@@ -14,9 +14,14 @@ from monitor.blocked import Blocks
 from monitor.clock import Anchor
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.consequences import Consequences
+from monitor.daemon.holding import Holding, Release
+from monitor.daemon.releasing import released_messages
+from monitor.holds import Hold
 from monitor.incident import Proposal, Subject
 from monitor.ledger.entry import (
+    AlertHeld,
     AlertSettled,
+    AlertsReleased,
     ClockAnchored,
     IncidentStepped,
     LossCounted,
@@ -26,6 +31,16 @@ from monitor.marked import Marked
 from monitor.model import Act, Delivery, IncidentStep, OutboxRow, Target
 from monitor.single_leg import single_legs
 from monitor.store.ledger import Commit, Committed, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """A person takes note of an incident; `told` gets the entry, None where it does not stand."""
+
+    incident: int
+    author: str
+    reason: str
+    told: Callable[[int | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +56,7 @@ class Draft:
     """(place in the commit, anchor) of the newest clock anchor in it."""
     told: tuple[tuple[int, Callable[[int], None]], ...] = ()
     """Who waits for the index of an entry: (place, callback)."""
+    releases: tuple[Release, ...] = ()
 
 
 @dataclass(slots=True)
@@ -64,6 +80,9 @@ class Recorder:
     single_legs: Marked = field(default_factory=single_legs)
     blocks: Blocks = field(default_factory=Blocks)
     loss_since_us: int = 0
+    holding: Holding = field(default_factory=Holding)
+    acknowledging: list[Acknowledgement] = field(default_factory=list)
+    """What people took note of, for the next commit."""
     asks: set[str] = field(default_factory=set)
     """Targets to probe now: verdicts of the newest draft wait for them."""
     _cut: list[bytes] = field(default_factory=list)
@@ -74,6 +93,8 @@ class Recorder:
     _anchoring: ClockAnchored | None = None
     """The anchor of the next commit: at most one, for the fold knows the last two only."""
     _records: dict[bytes, bytes] = field(default_factory=dict)
+    _taken: dict[int, Callable[[int | None], None]] = field(default_factory=dict)
+    """Who waits for the acknowledgement of an incident in the draft at hand."""
 
     def __post_init__(self) -> None:
         self.loss_since_us = self.loss_since_us or self.anchor.wall_us
@@ -140,6 +161,8 @@ class Recorder:
             commit.raw += seen.batches(self.anchor_index, self.anchor, now)
             seen.count = 0
         commit.steps(proposal)
+        commit.acknowledged(proposal, self._taken)
+        commit.let_go(proposal, now_us)
         commit.records(proposal.labels)
         commit.losses(seen, now_us)
         commit.receipts(self._settled)
@@ -154,7 +177,7 @@ class Recorder:
         return commit.draft(proposal, records, settled, wall_us)
 
     def _proposal(self, now_us: int) -> Proposal:
-        """Withdrawals first, alone: judgements wait for the next commit, when they are over.
+        """Withdrawals first, alone, then acknowledgements: judgements wait for the next commit.
 
         Made only while no commit is under way, so that it starts from what really stands.
         """
@@ -168,8 +191,28 @@ class Recorder:
         ]
         if gone:
             return seen.book.withdraw(gone, now_us)
+        if self.acknowledging:
+            return self._acknowledgements(now_us)
         judged = [one for one in seen.judgements() if one.subject in self.judging]
         return seen.book.propose(judged, seen.sights, now_us)
+
+    def _acknowledgements(self, now_us: int) -> Proposal:
+        """All of them as one proposal, one for each incident; the others wait, or are refused."""
+        proposal, waiting = Proposal(), []
+        self._taken = {}
+        for one in self.acknowledging:
+            if one.incident in self._taken:
+                waiting.append(one)
+                continue
+            found = self.accumulator.book.acknowledge(one.incident, one.author, now_us, one.reason)
+            if found is None:
+                one.told(None)
+                continue
+            self._taken[one.incident] = one.told
+            proposal.standings |= found.standings
+            proposal.steps += found.steps
+        self.acknowledging = waiting
+        return proposal
 
     def accept(self, draft: Draft, committed: Committed, now: Anchor) -> None:
         """Advance to what was committed; `now`: both clocks at this moment."""
@@ -184,6 +227,10 @@ class Recorder:
             elif step.act is not Act.ACKNOWLEDGED and step.incident is not None:
                 self.opened_to.pop(step.incident, None)
                 self.since.pop(step.incident, None)
+        self.holding.settle(draft.releases)
+        for one in draft.releases:
+            for row, _ in one.standing:
+                self.opened_to[row.incident] = row.routes
         if draft.anchor is not None:
             if self.anchor_index >= 0:
                 self.cut(now)
@@ -209,6 +256,9 @@ class _Commit:
         self.opened_to: dict[Subject, tuple[str, ...]] = {}
         self.anchor: tuple[int, Anchor] | None = None
         self.told: list[tuple[int, Callable[[int], None]]] = []
+        self.places: dict[int, int] = {}
+        """Where acknowledgements stand, by incident."""
+        self.releases: list[Release] = []
 
     def first_entries(self, entries: Sequence[tuple[Record, Callable[[int], None] | None]]) -> None:
         for entry, told in entries:
@@ -231,13 +281,53 @@ class _Commit:
     def steps(self, proposal: Proposal) -> None:
         told = Consequences(self.recorder, proposal) if proposal.steps else None
         for subject, step in proposal.steps:
-            routes = self._routes(step)
+            routes, hold = self._routes(step), None
             if step.incident is None:
+                target = self.recorder.targets.get(step.target)
+                hold = self.recorder.holding.of_step(step, target) if routes else None
                 self.positions[subject] = len(self.raw)
-                self.opened_to[subject] = routes
-            if told is not None and routes:
+                self.opened_to[subject] = routes if hold is None else ()
+            elif step.act is Act.ACKNOWLEDGED:
+                self.places[step.incident] = len(self.raw)
+            if told is not None and routes and hold is None:
                 self._messages(step, routes, told.of(subject, step))
             self.raw.append(IncidentStepped.of(step).to_bytes())
+            if hold is not None:
+                self._held(hold, None, routes, step.at_us)
+
+    def _held(self, hold: Hold, incident: int | None, routes: tuple[str, ...], at_us: int) -> None:
+        """The entry stands right behind the opening, where that is in this commit."""
+        cause, by = hold
+        entry = AlertHeld(incident=incident, cause=cause, by=by, routes=routes, at_us=at_us)
+        self.raw.append(entry.to_bytes())
+
+    def acknowledged(
+        self, proposal: Proposal, taken: Mapping[int, Callable[[int | None], None]]
+    ) -> None:
+        """Who acknowledged hears of the entry."""
+        for _, step in proposal.steps:
+            number = step.incident
+            if step.act is Act.ACKNOWLEDGED and number is not None and number in taken:
+                self.told.append((self.places[number], taken[number]))
+
+    def let_go(self, proposal: Proposal, now_us: int) -> None:
+        """Silences that are over, and what holds that are over held back."""
+        recorder = self.recorder
+        ending = frozenset(
+            step.incident
+            for _, step in proposal.steps
+            if step.incident is not None and step.act in (Act.CLOSED, Act.WITHDRAWN)
+        )
+        self.records(recorder.holding.expired(now_us))
+        for one in recorder.holding.releases(now_us, ending, recorder.targets):
+            self.releases.append(one)
+            cause, by = one.hold
+            for row, other in one.held_on:
+                self._held(other, row.incident, row.routes, now_us)
+            if one.counts["held"]:
+                entry = AlertsReleased(cause=cause, by=by, counts=one.counts, at_us=now_us)
+                self.raw.append(entry.to_bytes())
+            self.messages += released_messages(recorder, one, now_us)
 
     def _routes(self, step: IncidentStep) -> tuple[str, ...]:
         recorder = self.recorder
@@ -314,6 +404,7 @@ class _Commit:
             opened_to=self.opened_to,
             anchor=self.anchor,
             told=tuple(self.told),
+            releases=tuple(self.releases),
         )
 
 

@@ -84,6 +84,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read, entries:
         certificates=tuple(certificates(found, record)),
         waivers=waivers,
         declarations=tuple(found.ledgered().declarations),
+        silences=tuple(row for _, row in sorted(found.silences.items())),
         losses=dict(sorted(found.losses.items())),
     )
 

@@ -12,6 +12,7 @@ from monitor.accounting import Accounting
 from monitor.declared import DeclarationRow
 from monitor.figures import Asked, Figure
 from monitor.goals import Outcome
+from monitor.holds import SilenceRow
 from monitor.report.gather import Incident
 from monitor.rulebook import RuleTerms, Waiver
 from policies.aspects import Aspect, AspectOutcome, RuleSum
@@ -206,6 +207,8 @@ class Report:
     certificates: tuple[CertificateLine, ...]
     waivers: tuple[Waiver, ...]
     declarations: tuple[DeclarationRow, ...]
+    silences: tuple[SilenceRow, ...]
+    """Those that stood in the period; they change no figure."""
     losses: Mapping[str, int]
 
     @property
