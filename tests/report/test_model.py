@@ -75,6 +75,18 @@ def test_an_incident_has_its_response_times(october: Report) -> None:
     assert one.row.acknowledged_by == "budi"
 
 
+def test_a_report_lists_silences_and_what_they_held_back(october: Report) -> None:
+    """By what, from when to when; the figures know nothing of it."""
+    (silence,) = october.silences
+    (one,) = october.incidents
+    assert one.held is not None
+    assert (one.held.hold, one.held.released_us) == (("silence", silence.id), one.told_us)
+    plain = shown(october)
+    assert plain["incidents"][0]["held"]["by"] == plain["silences"][0]["id"] == silence.id
+    assert plain["silences"][0]["rules"] == ["link-answers"]
+    assert plain["silences"][0]["ended_by"] is None
+
+
 def test_redundancy_debt_is_the_time_on_one_link(october: Report) -> None:
     """While the primary link was down the backup carried: eight hours of debt, no outage."""
     (site,) = october.sites
