@@ -130,7 +130,7 @@ class Drafting:
             if one.counts["held"]:
                 entry = AlertsReleased(cause=cause, by=by, counts=one.counts, at_us=now_us)
                 self.raw.append(entry.to_bytes())
-            self.messages += released_messages(recorder, one, now_us)
+            self.messages += released_messages(recorder, proposal, one, now_us)
 
     def _routes(self, step: IncidentStep) -> tuple[str, ...]:
         recorder = self.recorder

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alerts.payload import Held, SilenceOver, alert_id, payload_of, silence_payload
+from monitor.daemon.consequences import Consequences
 from monitor.daemon.holding import Release
 from monitor.derive import IncidentRow
 from monitor.holds import HeldRow
-from monitor.model import Act, IncidentStep, OutboxRow, Severity
+from monitor.incident import Proposal
+from monitor.model import Act, IncidentStep, OutboxRow, Severity, Target
 from monitor.store.ledger import Message
 
 if TYPE_CHECKING:
@@ -21,20 +23,29 @@ SUMMARY_STEP = 1
 """Of the message at a silence's end; its incident is the silence's own number."""
 
 
-def released_messages(recorder: "Recorder", release: Release, now_us: int) -> list[Message]:
-    """The late openings, then the sum of a silence."""
-    found = [
-        message
-        for row, incident in release.standing
-        for message in _openings(recorder, release, row, incident, now_us)
-    ]
+def released_messages(
+    recorder: "Recorder", proposal: Proposal, release: Release, now_us: int
+) -> list[Message]:
+    """The late openings, with what hangs on them by now, then the sum of a silence."""
+    subjects = {one.incident: key for key, one in recorder.accumulator.book.standings.items()}
+    hanging = Consequences(recorder, proposal) if release.standing else None
+    found: list[Message] = []
+    for row, incident in release.standing:
+        subject = subjects.get(incident.id)
+        told = hanging.of(subject, _opening(incident)) if hanging and subject else []
+        found += _openings(recorder, release, row, incident, told, now_us)
     if release.silence is not None:
         found += _summary(recorder, release, now_us)
     return found
 
 
 def _openings(
-    recorder: "Recorder", release: Release, row: HeldRow, incident: IncidentRow, now_us: int
+    recorder: "Recorder",
+    release: Release,
+    row: HeldRow,
+    incident: IncidentRow,
+    consequences: Sequence[Target],
+    now_us: int,
 ) -> Iterator[Message]:
     target = recorder.targets.get(incident.target)
     site = recorder.targets.get(target.site) if target else None
@@ -43,6 +54,7 @@ def _openings(
         target.name if target else incident.target,
         site.name if site else "",
         recorder.titles.get((incident.policy, incident.rule), {}),
+        consequences=consequences,
         held=_held(recorder, release),
     )
     for route in _enabled(recorder, row.routes):

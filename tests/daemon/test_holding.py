@@ -43,6 +43,12 @@ class City:
         self.ledger = ledger
         place = links(root / "etc", {"fo": "192.0.2.1", "lte": "192.0.2.2"})
         place.links["lte"]["labels"] = {"ring": "north"}
+        place.links["far"] = {
+            "site": "office",
+            "role": "backup",
+            "address": "192.0.2.3",
+            "parents": ["lte"],
+        }
         self.scene = Recording(place)
         recorder = self.scene.recorder
         recorder.routes = {"noc": Route(name="noc", url="")}
@@ -166,6 +172,10 @@ def test_what_still_stands_is_told_when_a_silence_expires(city: City) -> None:
     city.pass_minutes(10)
     city.pass_minutes(1)
     assert city.messages() == [("opened", "fo late:silence"), ("sum", "2/1/1")]
+    with city.ledger.engine.connect() as connection:
+        assert reader.held_counts(connection) == {number: 2}
+        (row,) = reader.silences(connection, since_us=0)
+        assert (row.targets, row.ended_by) == (("fo", "lte"), "")
     (ended,), (let_go,) = city.entries(SilenceEnded), city.entries(AlertsReleased)
     assert isinstance(ended, SilenceEnded)
     assert isinstance(let_go, AlertsReleased)
@@ -175,6 +185,20 @@ def test_what_still_stands_is_told_when_a_silence_expires(city: City) -> None:
     assert city.messages()[-1] == ("closed", "fo")
 
 
+def test_what_ends_in_the_second_of_the_silences_end_is_over(city: City) -> None:
+    """Nobody is told of an incident that the same commit closes."""
+    city.silence("fo", minutes=5)
+    city.see("fo", answers=False)
+    city.scene.pass_s(5 * 60)
+    for _ in range(3):
+        city.scene.see(city.scene.item("fo"), True)
+        city.scene.pass_s(0.1)
+    city.commit()
+    city.commit()
+    assert city.ledger.fold.incidents == {}
+    assert city.messages() == [("sum", "1/0/1")]
+
+
 def test_a_silence_that_a_person_ends_lets_go_at_once(city: City) -> None:
     """The late message has the id that it would have had at once."""
     number = city.silence("office")
@@ -182,6 +206,7 @@ def test_a_silence_that_a_person_ends_lets_go_at_once(city: City) -> None:
     incident = next(iter(city.ledger.fold.incidents))
     city.write(SilenceEnded(silence=number, author="budi", reason="done", at_us=city.now_us))
     city.commit()
+    assert json.loads(city.told[0].payload)["consequences"]["names"] == ["far"]
     assert city.messages() == [("opened", "lte late:silence"), ("sum", "1/1/0")]
     assert [(row.incident, row.step) for row in city.told] == [(incident, 0), (number, 1)]
     city.see("lte", answers=True)

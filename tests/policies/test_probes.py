@@ -225,6 +225,14 @@ def test_two_who_ask_for_different_bounds_get_each_their_own() -> None:
     assert {(one.sent, one.received) for one in found.values()} == {(4, 3)}
 
 
+def test_a_fault_sends_nothing_whatever_stands_beside_it() -> None:
+    """The singletons of an observation that could not be made are none."""
+    told = Told(interval_s=60, window=(0, 100), base=[(0, 100)])
+    row = Row(0, 0, 5, 0, FaultKind.OVERLOAD, None, ((1_000, None), 2))
+    found = probed(enumerate([*entries_of(told), batch([row])]), {KEY: wanted_of(told)}, START_US)
+    assert (found[KEY].sent, found[KEY].received, found[KEY].within) == (0, 0, 0)
+
+
 def test_a_withdrawn_series_says_nothing_after_its_last_observation() -> None:
     """One that goes on says that it was not observed, up to what is known."""
     told = Told(interval_s=60, turns=[(0, [[(0, (10,))]])], window=(0, 300), base=[(0, 300)])
