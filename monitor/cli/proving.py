@@ -218,7 +218,7 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
         proof = prove(source, own, anchors, progress, named)
-        _audit(source, proof, progress)
+        _audit(source, proof, progress, own)
         first = opening(source)
     if first is not None and first.previous is not None:
         # A claim: only `verify` of both logs holds it against the earlier one.
@@ -239,13 +239,15 @@ def _witnesses(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
     return found
 
 
-def _audit(source: "Source", proof: "Proof", progress: Progress) -> None:
+def _audit(
+    source: "Source", proof: "Proof", progress: Progress, trusted: "Sequence[Verifier]"
+) -> None:
     """Of a bundle: everything that its report says, computed again."""
     from monitor.report.audit import audit
     from monitor.report.bundle import Bundle
 
     if isinstance(source, Bundle):
-        audit(source, proof, progress)
+        audit(source, proof, progress, trusted)
 
 
 def checkpoint(

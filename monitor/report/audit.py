@@ -4,22 +4,27 @@ After `monitor.verify` has proved the log itself: whatever report.json says must
 to the last digit. Differences are named by their place in the JSON, the first ones only.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.accounting import TEXT_NAME
 from monitor.derive import Fold
 from monitor.figures import Asked
 from monitor.ledger.entry import EntryError
 from monitor.ledger.errors import LedgerError
+from monitor.ledger.signer import Verifier
 from monitor.report.build import report_of
-from monitor.report.bundle import Bundle
+from monitor.report.bundle import KEY_NAME, Bundle
 from monitor.report.gather import gather
 from monitor.report.model import VERSION, Report
+from monitor.report.oscal import OSCAL_JSON, to_oscal
 from monitor.report.rows import to_csv
 from monitor.report.shown import REPORT_JSON, shown
+from monitor.rulebook import RULES_TEXT
 from monitor.verify import Proof
 from policies.period import PeriodError, parse_period
 
@@ -32,8 +37,12 @@ def audit(
     bundle: Bundle,
     proof: Proof,
     progress: Callable[[int, int], None] = lambda _done, _size: None,
+    trusted: Sequence[Verifier] = (),
 ) -> None:
-    """Add to the proof whatever the report says and the entries do not."""
+    """Add to the proof whatever the report says and the entries do not.
+
+    `trusted`: the log's keys from elsewhere, to which the one in the bundle is compared.
+    """
     if proof.verdict != "intact":
         return
     try:
@@ -49,10 +58,23 @@ def audit(
         return
     for path, there, here in differences(plain, json.loads(json.dumps(shown(report)))):
         proof.add(None, "verify.report", path=path, there=_short(there), here=_short(here))
-    for name, content in to_csv(report).items():
+    for name, content in {**to_csv(report), OSCAL_JSON: to_oscal(report)}.items():
         if name in bundle.files and bundle.files[name] != content:
             proof.add(None, "verify.report-file", name=name)
+    _beside(bundle, proof, report, trusted)
     proof.figures = True
+
+
+def _beside(bundle: Bundle, proof: Proof, report: Report, trusted: Sequence[Verifier]) -> None:
+    """What lies beside the report for people to read: the terms in force, and the key."""
+    terms = {TEXT_NAME: report.accounting_sha256, RULES_TEXT: report.rules_sha256}
+    for name, digest in terms.items():
+        content = bundle.beside.get(name)
+        if content is not None and hashlib.sha256(content).hexdigest() != digest:
+            proof.add(None, "verify.bundle-terms", name=name)
+    key = bundle.beside.get(KEY_NAME)
+    if trusted and key is not None and key.strip() not in {v.vkey.encode() for v in trusted}:
+        proof.add(None, "verify.bundle-key", name=KEY_NAME)
 
 
 def _again(
