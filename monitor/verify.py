@@ -172,6 +172,8 @@ class Proof:
     """Signed checkpoints of sizes below the boundary, whose roots cannot be computed any more."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
+    sufficient: bool = False
+    """Whether everything that was asked for (a bundle's report) rests on what is there."""
 
     @property
     def verdict(self) -> str:
@@ -180,7 +182,7 @@ class Proof:
             return "unusable"
         if self.findings:
             return "tampered"
-        return "incomplete" if self.pruned else "intact"
+        return "incomplete" if self.pruned and not self.sufficient else "intact"
 
     @property
     def full(self) -> bool:
@@ -198,7 +200,9 @@ class Proof:
         said = [say(f"verify.{self.verdict}", lang, size=self.size)]
         told = [self.unusable] if self.unusable is not None else self.findings
         said += [_sentence(finding, lang) for finding in told]
-        if self.pruned and self.unusable is None:
+        if self.pruned and self.sufficient and not self.findings:
+            said.append(say("verify.pruned-unneeded", lang, count=self.pruned))
+        elif self.pruned and self.unusable is None:
             values = {"count": self.pruned, "figures": self.unverifiable}
             said.append(say("verify.pruned", lang, **values, checkpoints=self.unreached))
         if self.full:
@@ -464,7 +468,7 @@ class _Walk:
         if not (0 < boundary <= index < size) or boundary % TILE_WIDTH:
             self.proof.add(None, "verify.pruned-claim", boundary=boundary, entry=index)
             return 0
-        hashes = list(_row_above(self.source, boundary))
+        hashes = list(row_above(self.source, boundary))
         if len(hashes) * TILE_WIDTH != boundary:
             self.proof.add(None, "verify.pruned-tiles", boundary=boundary)
             return 0
@@ -574,8 +578,11 @@ class _Walk:
             self.proof.unverifiable = self.rebuild.unverifiable
 
 
-def _row_above(source: Source, boundary: int) -> Iterator[bytes]:
-    """The hashes of level 1 over the full tiles below a boundary; ends where one is missing."""
+def row_above(source: Source, boundary: int) -> Iterator[bytes]:
+    """The hashes of level 1 over the full tiles below a boundary; ends where one is missing.
+
+    They are what the tree at the boundary is made of (`TileTree.above`).
+    """
     wanted, index = boundary // TILE_WIDTH, 0
     while wanted > 0:
         tile, width = source.tile(1, index), min(wanted, TILE_WIDTH)

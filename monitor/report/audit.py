@@ -12,14 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.accounting import TEXT_NAME
-from monitor.derive import Fold
+from monitor.boundary import boundary_of, reached
 from monitor.figures import Asked
 from monitor.ledger.entry import EntryError
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.signer import Verifier
 from monitor.report.build import report_of
 from monitor.report.bundle import KEY_NAME, Bundle
-from monitor.report.gather import gather
+from monitor.report.gather import PrunedError, gather
 from monitor.report.model import VERSION, Report
 from monitor.report.oscal import OSCAL_JSON, to_oscal
 from monitor.report.rows import to_csv
@@ -43,7 +43,7 @@ def audit(
 
     `trusted`: the log's keys from elsewhere, to which the one in the bundle is compared.
     """
-    if proof.verdict != "intact":
+    if proof.findings or proof.unusable is not None:
         return
     try:
         plain = json.loads(bundle.files[REPORT_JSON])
@@ -53,6 +53,8 @@ def audit(
         return
     try:
         report = _again(bundle, proof, asked, progress)
+    except PrunedError:
+        return  # the verdict stays incomplete: what the report is about was pruned
     except (LedgerError, EntryError) as error:
         proof.add(None, "verify.report-unreadable", why=str(error)[:200])
         return
@@ -62,7 +64,7 @@ def audit(
         if name in bundle.files and bundle.files[name] != content:
             proof.add(None, "verify.report-file", name=name)
     _beside(bundle, proof, report, trusted)
-    proof.figures = True
+    proof.figures = proof.sufficient = True
 
 
 def _beside(bundle: Bundle, proof: Proof, report: Report, trusted: Sequence[Verifier]) -> None:
@@ -85,6 +87,7 @@ def _again(
         bundle.record,
         asked.window,
         lambda done: progress(done, proof.size),
+        boundary_of(bundle),
     )
     known_us, ended_us = asked.window[1], asked.period.window[1]
     if known_us < min(ended_us, reached(found.fold)):
@@ -95,14 +98,6 @@ def _again(
         zone = asked.period.zone.key
         proof.add(None, "verify.report", path="timezone", there=zone, here=accounting.timezone)
     return report_of(found, asked, proof.root, bundle.record)
-
-
-def reached(fold: Fold) -> int:
-    """The newest moment that any observation or clock anchor of a log tells of."""
-    last = max(fold.anchors.values(), default=0)
-    if fold.count:
-        last = max(last, int(fold.columns["last_us"][: fold.count].max()))
-    return last
 
 
 def _asked(plain: Any) -> Asked:

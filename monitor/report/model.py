@@ -178,6 +178,17 @@ class ConfigurationLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundaryLine:
+    """Which entries were pruned: nothing that the report says rests on them alone."""
+
+    entries: int
+    told: int
+    """The entry that says so."""
+    until_us: int
+    """The newest moment that they told of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole report."""
 
@@ -206,6 +217,8 @@ class Report:
     waivers: tuple[Waiver, ...]
     declarations: tuple[DeclarationRow, ...]
     losses: Mapping[str, int]
+    boundary: BoundaryLine | None = None
+    """Where the log begins, if it was pruned."""
 
     @property
     def changed_terms(self) -> bool:

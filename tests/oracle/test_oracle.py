@@ -12,11 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from monitor.ledger.checkpoint import open_checkpoint
 from monitor.ledger.signer import Cosigner
 from monitor.store.export import export
-from monitor.store.prove import prove
+from monitor.store.prove import prove as prove_entry
+from monitor.store.pruning import Pruning, prune
 from tests.lab.parts import missing, require
 from tests.store.building import (
     KEY,
     OTHER_KEY,
+    START_US,
     WITNESS,
     anchored,
     append,
@@ -84,6 +86,23 @@ def test_go_finds_our_export_good(checklog: Path, log: Path) -> None:
     assert said(checklog, log, KEY.verifier.vkey) == "good: 800\n"
 
 
+def test_go_finds_what_is_left_of_a_pruned_log_good(checklog: Path, tmp_path: Path) -> None:
+    """From the boundary on; a boundary inside a tile, or one that leaves too much out, is not."""
+    url = f"sqlite:///{tmp_path}/l.db"
+    with ledger_at(url, tmp_path / "mark") as ledger:
+        rich(ledger)
+        append(ledger, *(anchored(why=str(n)) for n in range(600 - ledger.size)))
+        prune(ledger, Pruning(begin=0, boundary=512, before_us=0), "ayu", "", START_US)
+        export(url, tmp_path / "log", note=ledger.note)
+        size = ledger.size
+    assert said(checklog, tmp_path / "log", KEY.verifier.vkey) == (
+        f"good: {size}, from entry 512 on\n"
+    )
+    for claim in ("256 600\n", "500 600\n", "-256 600\n", "x\n", "999936 600\n"):
+        (tmp_path / "log" / "pruned").write_text(claim)
+        assert said(checklog, tmp_path / "log", KEY.verifier.vkey).startswith("wrong:"), claim
+
+
 def test_go_finds_another_key_and_a_flipped_byte_wrong(checklog: Path, log: Path) -> None:
     """The oracle can say no."""
     assert said(checklog, log, OTHER_KEY.verifier.vkey).startswith("wrong:")
@@ -114,7 +133,7 @@ def test_go_finds_our_proofs_good_and_altered_ones_wrong(
         return done.stdout
 
     for index in (0, 411, 799):
-        proof, raw = prove(url, index, head, note)
+        proof, raw = prove_entry(url, index, head, note)
         place.write_bytes(proof.to_bytes())
         entry.write_bytes(raw)
         assert judged() == f"good: {index}\n"
