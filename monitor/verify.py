@@ -149,6 +149,18 @@ class Witnessed:
         return datetime.fromtimestamp(self.at_s, UTC).isoformat().replace("+00:00", "Z")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What judging the observations again came to (`monitor.daemon.rejudge`)."""
+
+    same: int
+    blind: int
+    differing: int
+    left: dict[str, int]
+    """Observations that could not be judged again, by reason."""
+    findings: list[Finding]
+
+
 @dataclass(slots=True)
 class Proof:
     """What verification came to; `verdict` and `as_json` are the contract's."""
@@ -174,14 +186,21 @@ class Proof:
     unusable: Finding | None = None
     sufficient: bool = False
     """Whether everything that was asked for (a bundle's report) rests on what is there."""
+    again: Again | None = None
+    """Where the observations were judged again."""
 
     @property
     def verdict(self) -> str:
-        """intact, incomplete (all that is there is intact), tampered or unusable."""
+        """intact, incomplete (all that is there is intact), tampered or unusable.
+
+        differing: intact, and judged again some verdict is another one.
+        """
         if self.unusable is not None:
             return "unusable"
         if self.findings:
             return "tampered"
+        if self.again is not None and self.again.differing:
+            return "differing"
         return "incomplete" if self.pruned and not self.sufficient else "intact"
 
     @property
@@ -198,8 +217,8 @@ class Proof:
     def sentences(self, lang: Language) -> list[str]:
         """What was found, and what could not be excluded, for people; the verdict comes first."""
         said = [say(f"verify.{self.verdict}", lang, size=self.size)]
-        told = [self.unusable] if self.unusable is not None else self.findings
-        said += [_sentence(finding, lang) for finding in told]
+        said += [_sentence(finding, lang) for finding in self._told()]
+        said += self._again(lang)
         if self.pruned and self.sufficient and not self.findings:
             said.append(say("verify.pruned-unneeded", lang, count=self.pruned))
         elif self.pruned and self.unusable is None:
@@ -226,7 +245,6 @@ class Proof:
 
     def as_json(self, lang: Language) -> dict[str, object]:
         """The object of `sasando verify --json`."""
-        told = [self.unusable] if self.unusable is not None else self.findings
         return {
             "verdict": self.verdict,
             "size": self.size,
@@ -248,9 +266,32 @@ class Proof:
                 ],
                 "unknown_cosignatures": self.strangers,
                 **self._pruned(),
+                **self._rejudged(),
             },
-            "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in told],
+            "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in self._told()],
         }
+
+    def _told(self) -> list[Finding]:
+        if self.unusable is not None:
+            return [self.unusable]
+        return [*self.findings, *(self.again.findings if self.again is not None else ())]
+
+    def _again(self, lang: Language) -> list[str]:
+        again = self.again
+        if again is None:
+            return []
+        counts = {"same": again.same, "blind": again.blind, "count": again.differing}
+        said = [say("verify.again", lang, **counts)]
+        said += [say(f"verify.left-{why}", lang, count=n) for why, n in again.left.items()]
+        return said
+
+    def _rejudged(self) -> dict[str, object]:
+        """What judging again came to; no key where nobody asked for it."""
+        again = self.again
+        if again is None:
+            return {}
+        told = {"same": again.same, "blind": again.blind, "differing": again.differing}
+        return {"rejudged": {**told, "left": again.left}}
 
     def _pruned(self) -> dict[str, object]:
         """What could not be checked; no keys where everything could."""

@@ -20,6 +20,7 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.pruning import prune
+from monitor.cli.rejudging import judge_again
 from monitor.cli.sentences import sentences
 from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
 from monitor.cli.sources import (
@@ -41,7 +42,13 @@ if TYPE_CHECKING:
     from monitor.verify import Proof, Source
 
 TAMPERED = 1
-EXIT_CODES = {"intact": 0, "tampered": TAMPERED, "unusable": BAD_INPUT, "incomplete": 3}
+EXIT_CODES = {
+    "intact": 0,
+    "tampered": TAMPERED,
+    "differing": TAMPERED,
+    "unusable": BAD_INPUT,
+    "incomplete": 3,
+}
 
 KeyOption = Annotated[
     str | None,
@@ -121,6 +128,13 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    rejudge: Annotated[
+        bool,
+        typer.Option(
+            "--rejudge",
+            help="Run the policies in force again over every observation; takes its time.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -128,14 +142,14 @@ def verify(
     """Verify a database, an exported log, a state directory, an audit bundle or a proof.
 
     Recomputes everything from the entries and names the first thing that is wrong. Trust comes
-    from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered, 2 unusable
-    or no trusted key, 3 incomplete.
+    from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered (or differing
+    verdicts with --rejudge), 2 unusable or no trusted key, 3 incomplete.
 
     Example: sasando verify /var/lib/sasando --checkpoint last-month.checkpoint
     """
     language = preferred_language(lang)
     try:
-        outside = Outside(key, checkpoints or [], mark, witnesses or [], config)
+        outside = Outside(key, checkpoints or [], mark, witnesses or [], config, rejudge)
         extra = (entry, archives or [])
         verdict = _verified(paths, extra, outside, language, as_json=as_json)
     except Exception as error:
@@ -157,6 +171,8 @@ class Outside:
     mark: Path | None
     witnesses: Sequence[str]
     config: Path | None
+    rejudge: bool = False
+    """Whether to judge the observations again."""
 
 
 def _verified(
@@ -219,6 +235,8 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
         proof = prove(source, own, anchors, progress, named)
         _audit(source, proof, progress, own)
+        if outside.rejudge:
+            judge_again(source, proof, progress)
         first = opening(source)
     if first is not None and first.previous is not None:
         # A claim: only `verify` of both logs holds it against the earlier one.
