@@ -16,9 +16,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from pathlib import Path
+from typing import NoReturn, Protocol
 
 from monitor.derive import Changes, Fold, named_records, read_entry
+from monitor.halfway import Halfway, Keeper, StaleError, digest_of
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
 from monitor.ledger.entry import EntryError, LogOpened, LogPruned
 from monitor.ledger.epochs import Rotation, in_force, strangers
@@ -58,6 +60,16 @@ class Rebuild(Protocol):
 
     def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:
         """Store what the next entries derive."""
+        ...
+
+    def save(self, place: Path) -> bytes:
+        """Write what was rebuilt so far into a file; its SHA-256, or nothing if all comes again
+        from the entries' hashes.
+        """
+        ...
+
+    def load(self, place: Path) -> None:
+        """Begin with what was saved there."""
         ...
 
     @property
@@ -320,11 +332,14 @@ def verify(
     anchors: Sequence[Anchored] = (),
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     witnesses: Sequence[Verifier] = (),
+    keeper: Keeper | None = None,
 ) -> Proof:
     """Recompute everything; `anchors`, `witnesses` and the keys, all of one log, are what the
     caller trusts.
 
-    Each key counts only between the hand-overs that the log tells of.
+    Each key counts only between the hand-overs that the log tells of. `keeper`: where to keep how
+    far it came, and to go on from; StaleError where what is kept there does not fit: it is
+    forgotten, so that the next attempt starts anew.
     """
     proof = Proof(witnesses={short_name(one): Witnessed() for one in witnesses})
     verifiers = (trusted,) if isinstance(trusted, Verifier) else tuple(trusted)
@@ -337,7 +352,7 @@ def verify(
     expected = _checkpoints(source, keys, size, proof)
     _cosigned(source, keys, size, expected, proof)
     _anchor(anchors, keys, size, expected, proof)
-    walk = _Walk(source, verifier.name, proof, expected)
+    walk = _Walk(source, verifier.name, proof, expected, keeper)
     tree = walk.run(size, progress)
     keys.judge(walk.fold.rotations if walk.derivable else None, proof)
     proof.root = tree.root()
@@ -460,24 +475,45 @@ def _anchor(
             _expect(expected, head, proof)
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What an earlier verification derived, and of how many entries."""
+
+    found: Halfway | None
+
+    @property
+    def size(self) -> int:
+        """Below which nothing is derived again."""
+        return 0 if self.found is None else self.found.size
+
+
 class _Walk:
     """One pass over the entries."""
 
     def __init__(
-        self, source: Source, origin: str, proof: Proof, expected: dict[int, list[bytes]]
+        self,
+        source: Source,
+        origin: str,
+        proof: Proof,
+        expected: dict[int, list[bytes]],
+        keeper: Keeper | None = None,
     ) -> None:
+        self.keeper, self.resumed = keeper, Resumed(None)
         self.source, self.origin, self.proof, self.expected = source, origin, proof, expected
         self.tree, self.fold = TileTree(), Fold()
         self.rebuild = source.rebuild()
         self.changes = Changes()
         self.leaves: list[bytes] = []
-        self.wanted: set[bytes] = set()
+        self.wanted: dict[bytes, int] = {}
         self.snapshot: tuple[int, bytes] | None = None
         self.derivable = True
         self.pruning = (-1, b"")
+        self.begin = 0
 
     def run(self, size: int, progress: Callable[[int, int], None]) -> TileTree:
         snapshot_size, position = self.source.snapshot_size(), self._begin(size)
+        self.begin = position
+        self._resume(position, size, snapshot_size)
         self._snapshot(snapshot_size, position)
         for index, raw in self.source.entries(size):
             if index != position:
@@ -487,6 +523,7 @@ class _Walk:
             self._snapshot(snapshot_size, position)
             if position % TILE_WIDTH == 0 or position in self.expected or position == size:
                 self._flush()
+                self._keep(position)
                 progress(position, size)
         self._flush()
         if position < size:
@@ -495,6 +532,67 @@ class _Walk:
             self.derivable = False
         self._finish()
         return self.tree
+
+    def _resume(self, begin: int, size: int, snapshot_size: int | None) -> None:
+        """Look for what was derived before; the entries themselves are read and hashed anyway."""
+        found = None if self.keeper is None else self.keeper.found()
+        if self.keeper is None or found is None or not self.derivable:
+            return
+        figures = digest_of(self.keeper.figures) if found.figures else b""
+        passed = snapshot_size is not None and snapshot_size < found.size
+        kept_size = found.snapshot[0] if found.snapshot else None
+        fits = (found.origin, found.begin) == (self.origin, begin) and found.size <= size
+        if not fits or figures != found.figures or (passed and kept_size != snapshot_size):
+            self._stale()
+        if self.rebuild is not None and found.figures:
+            self.rebuild.load(self.keeper.figures)
+        self.resumed = Resumed(found)
+        if found.size == begin:
+            self._reached()
+
+    def _stale(self) -> NoReturn:
+        """Nothing of it can be used, and nothing was looked at instead: start anew."""
+        assert self.keeper is not None
+        self.keeper.forget()
+        raise StaleError("verify.resume-stale", folder=str(self.keeper.folder))
+
+    def _reached(self) -> None:
+        """All entries that something was derived from are hashed again: take it, if it is theirs.
+
+        The evidence that they name is looked at again too.
+        """
+        found = self.resumed.found
+        if found is None or (self.tree.root() != found.root and not self.proof.findings):
+            self._stale()
+        if self.tree.root() != found.root:
+            self.derivable = False  # entries were altered since, and that was found
+            return
+        self.fold = Fold.restored(found.fold)
+        self.snapshot = found.snapshot
+        for digest, index in sorted(found.named.items(), key=lambda pair: pair[1]):
+            self._record(index, digest)
+
+    def _keep(self, position: int) -> None:
+        if position == self.resumed.size and self.resumed.found is not None:
+            self._reached()
+        keeper = self.keeper
+        if keeper is None or position < self.resumed.size or not keeper.due():
+            return
+        if self.proof.findings or not self.derivable or position % TILE_WIDTH:
+            return  # a log that is wrong needs no second look to say so
+        figures = b"" if self.rebuild is None else self.rebuild.save(keeper.figures)
+        keeper.keep(
+            Halfway(
+                origin=self.origin,
+                begin=self.begin,
+                size=position,
+                root=self.tree.root(),
+                fold=self.fold.snapshot(),
+                snapshot=self.snapshot,
+                named=self.wanted,
+                figures=figures,
+            )
+        )
 
     def _begin(self, size: int) -> int:
         """Where the walk begins: at the boundary of a pruned log, else at entry 0.
@@ -549,7 +647,7 @@ class _Walk:
         if index == self.pruning[0] and raw != self.pruning[1]:
             self.proof.add(index, "verify.entry", why="it was read twice and differs")
         self.leaves.append(leaf_hash(raw))
-        if not self.derivable:
+        if not self.derivable or index < self.resumed.size:
             return
         try:
             entry = read_entry(raw)
@@ -573,10 +671,10 @@ class _Walk:
         elif hashlib.sha256(content).digest() != digest:
             self.proof.add(index, "verify.record", sha256=digest.hex())
         else:
-            self.wanted.add(digest)
+            self.wanted[digest] = index
 
     def _snapshot(self, wanted: int | None, position: int) -> None:
-        if wanted == position and self.derivable:
+        if wanted == position and self.derivable and position >= self.resumed.size:
             self.snapshot = (position, self.fold.snapshot())
 
     def _flush(self) -> None:

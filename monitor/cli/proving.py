@@ -21,6 +21,7 @@ from monitor.cli.common import (
 )
 from monitor.cli.pruning import prune
 from monitor.cli.rejudging import judge_again
+from monitor.cli.resuming import keeper_in
 from monitor.cli.sentences import sentences
 from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
 from monitor.cli.sources import (
@@ -135,6 +136,15 @@ def verify(
             help="Run the policies in force again over every observation; takes its time.",
         ),
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="DIR",
+            help="A directory of your own to keep how far it came, and to go on from.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -149,7 +159,7 @@ def verify(
     """
     language = preferred_language(lang)
     try:
-        outside = Outside(key, checkpoints or [], mark, witnesses or [], config, rejudge)
+        outside = Outside(key, checkpoints or [], mark, witnesses or [], config, rejudge, resume)
         extra = (entry, archives or [])
         verdict = _verified(paths, extra, outside, language, as_json=as_json)
     except Exception as error:
@@ -173,6 +183,8 @@ class Outside:
     config: Path | None
     rejudge: bool = False
     """Whether to judge the observations again."""
+    resume: Path | None = None
+    """Where to keep how far it came."""
 
 
 def _verified(
@@ -233,10 +245,13 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         if not named:
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
-        proof = prove(source, own, anchors, progress, named)
+        keeper = None if outside.resume is None else keeper_in(outside.resume, judged)
+        proof = prove(source, own, anchors, progress, named, keeper)
         _audit(source, proof, progress, own)
         if outside.rejudge:
             judge_again(source, proof, progress)
+        if keeper is not None:
+            keeper.forget()
         first = opening(source)
     if first is not None and first.previous is not None:
         # A claim: only `verify` of both logs holds it against the earlier one.
