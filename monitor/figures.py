@@ -6,7 +6,7 @@ misses it, and undecided in between: nobody can say.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -14,7 +14,7 @@ from fractions import Fraction
 from monitor.accounting import Accounting, ObjectiveTerms
 from monitor.history import Histories
 from monitor.ledger.entry import SeriesDefined
-from policies.availability import Availability, Piece, availability, pieces
+from policies.availability import Availability, Piece, Standing, availability, pieces
 from policies.budget import ErrorBudget, error_budget
 from policies.outages import Outage, OutageTimes, counted_us, outage_times, outages
 from policies.period import Moments, Period
@@ -123,7 +123,7 @@ def _figure(
         outages=failed,
         times=times,
         budget=_budget(objective, sums),
-        owed=_owed(accounting, objective, target, sums, failed, asked.period),
+        owed=_owed(accounting, objective, target, found, asked) if series else None,
     )
 
 
@@ -173,32 +173,39 @@ def _owed(
     accounting: Accounting,
     objective: ObjectiveTerms,
     target: str,
-    sums: Availability,
-    failed: Sequence[Outage],
-    period: Period,
+    found: Sequence[Piece],
+    asked: Asked,
 ) -> Owed | None:
-    """What the provider of a link owes; None without terms, fee or whole months."""
+    """What the provider of a link owes; None without terms, fee or whole months that are over."""
     terms = accounting.targets.get(target)
-    months = months_of(period)
+    months = months_of(asked.period)
     if objective.restitution is None or objective.ratio is None or not months:
         return None
-    if terms is None or terms.fee is None:
+    if terms is None or terms.fee is None or asked.window != asked.period.window:
         return None
     fee = Decimal(terms.fee * months)
-    missed_us = counted_us(failed, objective.restitution.longer_than_us)
-    seen = _restitution(objective.restitution, fee, objective.ratio, missed_us, sums)
-    worst = _restitution(
-        objective.restitution, fee, objective.ratio, missed_us + sums.unseen_us, sums
-    )
+    seen = _restitution(objective.restitution, fee, objective.ratio, found)
+    worst = _restitution(objective.restitution, fee, objective.ratio, _at_worst(found))
     if seen is None or worst is None:
         return None
     return Owed(fee=fee, seen=seen, worst=worst)
 
 
+def _at_worst(found: Sequence[Piece]) -> list[Piece]:
+    """The same time, had the service been down whenever nobody saw it."""
+    return [
+        replace(piece, standing=Standing.UNAVAILABLE, cause="")
+        if piece.standing is Standing.UNOBSERVED
+        else piece
+        for piece in found
+    ]
+
+
 def _restitution(
-    terms: Terms, fee: Decimal, goal: Decimal, missed_us: int, sums: Availability
+    terms: Terms, fee: Decimal, goal: Decimal, found: Sequence[Piece]
 ) -> Restitution | None:
-    return restitution(terms, fee, goal, min(missed_us, sums.base_us), sums.base_us)
+    missed_us = counted_us(outages(found), terms.longer_than_us)
+    return restitution(terms, fee, goal, missed_us, availability(found).base_us)
 
 
 def months_of(period: Period) -> int:
