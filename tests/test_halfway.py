@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli.common import CommandError
+from monitor.cli.main import main
 from monitor.cli.resuming import keeper_in
 from monitor.derive import Changes, Fold
 from monitor.exported import ExportedLog
@@ -230,12 +231,15 @@ def test_the_directory_is_the_verifiers_own(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for folder, judged_path in (
         (original / "kept", original),
-        (original / "kept", original / "ledger.db"),
         (original / "log" / "kept", original / "log"),
     ):
         with pytest.raises(CommandError) as caught:
             keeper_in(folder, judged_path)
         assert caught.value.code == "verify.resume-inside"
+    monkeypatch.setenv("XDG_STATE_HOME", str(original / "home"))
+    with pytest.raises(CommandError):
+        keeper_in(tmp_path / "kept", original)  # its key would lie there
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     first = keeper_in(tmp_path / "kept", original)
     assert first.key == keeper_in(tmp_path / "kept", original).key
     (tmp_path / "kept").chmod(0o755)
@@ -248,3 +252,22 @@ def test_the_directory_is_the_verifiers_own(
     with pytest.raises(CommandError) as caught:
         keeper_in(tmp_path / "other", original)
     assert caught.value.code == "verify.resume-key"
+
+
+def test_the_command_keeps_nothing_when_it_came_to_its_end(
+    original: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--resume` on the command line says what it says without; of several logs it is refused."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    words = ["verify", str(original / "log"), "--key", KEY.verifier.vkey, "--json"]
+    told = []
+    for more in ([], ["--resume", str(tmp_path / "kept")]):
+        assert main([*words, *more]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert main([*words, str(original / "ledger.db"), "--resume", str(tmp_path / "kept")]) == 2
+    assert "one log" in capsys.readouterr().out

@@ -198,6 +198,8 @@ def _verified(
     """Verify and print; the verdict. `extra` are --entry and --archive."""
     entry, archives = extra
     key, config = outside.key, outside.config
+    if (outside.rejudge or outside.resume) and (len(paths) > 1 or is_proof_file(paths[0])):
+        raise CommandError("verify.one-log", BAD_INPUT)
     if len(paths) == 1 and is_proof_file(paths[0]):
         told = verify_proof(paths[0], entry, key, config, lang)
         print_proof(told, lang, as_json=as_json)

@@ -28,8 +28,10 @@ def keeper_in(folder: Path, judged: Path | None) -> "Keeper":
     from monitor.halfway import Keeper
 
     place = folder.absolute()
-    if judged is not None and _together(place, judged):
-        raise CommandError("verify.resume-inside", folder=folder)
+    if judged is not None and judged.is_dir():
+        for one in (place, _key_place()):
+            if one.resolve().is_relative_to(judged.resolve()):
+                raise CommandError("verify.resume-inside", folder=one)
     try:
         place.mkdir(mode=_DIRECTORY, parents=True, exist_ok=True)
         _require_own(place)
@@ -38,11 +40,6 @@ def keeper_in(folder: Path, judged: Path | None) -> "Keeper":
         cause = error.strerror or str(error)
         raise CommandError("verify.resume-folder", folder=folder, cause=cause) from None
     return Keeper(folder=place, key=key, due=_due())
-
-
-def _together(place: Path, judged: Path) -> bool:
-    whole = judged.resolve() if judged.is_dir() else judged.resolve().parent
-    return place.resolve().is_relative_to(whole)
 
 
 def _require_own(place: Path) -> None:
