@@ -114,4 +114,5 @@ def viewed(fold: Fold) -> Fold:
     view.incidents = dict(fold.incidents)
     view.declarations = Declarations(fold.declarations.rows())
     view.runs = dict(fold.runs)
+    view.holds = fold.holds.copy()
     return view
