@@ -198,18 +198,21 @@ def _aspect(
 ) -> AspectLine:
     rules = rulebook.rules
     own = {key for key, one in rules.items() if aspect.counts(one.check, one.controls)}
+    against = {key for key, one in rules.items() if aspect.speaks_against(one.check, one.controls)}
     named = {key.rpartition("/")[2] for key in own}
     measured = {
         (one.policy, one.id) for one in accounting.objectives if named & set(one.measured_by)
     }
-    counted = tuple(one for one in sums if f"{one.policy}/{one.rule}" in own)
+    counted = tuple(one for one in sums if one.key in own)
+    disproving = tuple(one for one in sums if one.key in against and one.incidents)
     objectives = tuple(one for one in outcomes if (one.policy, one.objective) in measured)
     drilled = kept if aspect.drills else ()
     words = [one.outcome for one in objectives]
     return AspectLine(
         aspect=aspect,
-        outcome=outcome_of(aspect, counted, words, drilled),
+        outcome=outcome_of(aspect, counted, words, drilled, disproving),
         sums=counted,
+        against=disproving,
         objectives=objectives,
         drills=len(drilled),
     )

@@ -59,6 +59,8 @@ class AspectLine:
     aspect: Aspect
     outcome: AspectOutcome
     sums: tuple[RuleSum, ...]
+    against: tuple[RuleSum, ...]
+    """Of rules whose violations alone count to it: those that were violated."""
     objectives: tuple[ObjectiveLine, ...]
     """Those measured by a rule that counts to it."""
     drills: int

@@ -23,6 +23,7 @@ from monitor.report.model import (
     SiteLine,
 )
 from monitor.spoken import rounded
+from policies.aspects import RuleSum
 
 REPORT_JSON = "report.json"
 """Its name among the files of a report."""
@@ -108,19 +109,21 @@ def _aspect(line: AspectLine) -> dict[str, Any]:
             }
             for one in line.objectives
         ],
-        "rules": [
-            {
-                "rule": f"{one.policy}/{one.rule}",
-                "target": one.target,
-                "compliant": one.compliant,
-                "violated": one.violated,
-                "indeterminate": one.indeterminate,
-                "incidents": one.incidents,
-                "waived": one.waived,
-                "judged_by_objective": one.by_objective,
-            }
-            for one in line.sums
-        ],
+        "rules": [_sum(one) for one in line.sums],
+        "rules_against": [_sum(one) for one in line.against],
+    }
+
+
+def _sum(one: RuleSum) -> dict[str, Any]:
+    return {
+        "rule": one.key,
+        "target": one.target,
+        "compliant": one.compliant,
+        "violated": one.violated,
+        "indeterminate": one.indeterminate,
+        "incidents": one.incidents,
+        "waived": one.waived,
+        "judged_by_objective": one.by_objective,
     }
 
 

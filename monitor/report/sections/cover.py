@@ -68,7 +68,8 @@ def _by(line: AspectLine, lang: Language) -> str:
                 missed=number(missed, lang),
             )
         )
-    standing = sum(one.incidents - one.waived for one in line.sums if not one.by_objective)
+    spoken = (*line.sums, *line.against)
+    standing = sum(one.incidents - one.waived for one in spoken if not one.by_objective)
     if standing:
         parts.append(told("by-incidents", lang, count=number(standing, lang)))
     if line.drills:
