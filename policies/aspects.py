@@ -139,7 +139,7 @@ def _ids(iso: str = "", nist: str = "", cis: str = "", bssn: str = "") -> tuple[
 
 
 _M, _P, _A = EvidenceClass.MEASURED, EvidenceClass.PARTIAL, EvidenceClass.ATTESTED
-_REACH = frozenset({"ports", "reach", "survey"})
+REACH = frozenset({"ports", "reach", "survey"})
 """Checks of exposed ports and of zone against zone."""
 _FIRST_HOP = frozenset({"vrrp", "hsrp", "neighbour"})
 """Checks of who speaks for a gateway's address."""
@@ -173,7 +173,7 @@ ASPECTS: tuple[Aspect, ...] = (
         id="network-security",
         title={"en": "Network security", "id": "Keamanan jaringan"},
         evidence=_P,
-        checks=_REACH,
+        checks=REACH,
         against=_FIRST_HOP | {"web"},
         controls=_ids("A.8.8 A.8.20 A.8.21 A.8.22", "SC-7 CM-7 RA-5", "4.4 12.2 13.4", "33.2.d"),
     ),
@@ -223,14 +223,14 @@ ASPECTS: tuple[Aspect, ...] = (
         id="access-control",
         title={"en": "Access control", "id": "Kendali akses"},
         evidence=_P,
-        checks=_REACH | {"web"},
+        checks=REACH | {"web"},
         controls=_ids("A.5.15 A.8.3 A.8.22", "AC-3 AC-4 AC-17", "3.3 12.2", "33.2.c"),
     ),
     Aspect(
         id="firewall",
         title={"en": "Firewall", "id": "Tembok api (firewall)"},
         evidence=_P,
-        checks=_REACH,
+        checks=REACH,
         controls=_ids("A.8.20 A.8.22", "SC-7(5)", "4.4 13.4"),
     ),
     Aspect(

@@ -24,10 +24,10 @@ from monitor.report.model import (
     ObjectiveLine,
     Report,
 )
-from monitor.report.postures import Read, certificates
+from monitor.report.postures import SERVICE, Read, access_lines, certificates
 from monitor.report.sites import DEBT, debt_lines, site_lines
 from monitor.rulebook import RULES_TEXT, Rulebook, Waiver
-from policies.aspects import ASPECTS, Aspect, RuleSum, outcome_of
+from policies.aspects import ASPECTS, REACH, Aspect, RuleSum, outcome_of
 from policies.availability import Piece, availability, pieces
 from policies.period import day_of
 
@@ -71,6 +71,11 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
         debts=debts,
         drills=drills,
         certificates=tuple(certificates(found, record)),
+        access=tuple(access_lines(found, record, _services(accounting))),
+        zones_measured=any(
+            one.decided and one.key in rulebook.rules and rulebook.rules[one.key].check in REACH
+            for one in sums
+        ),
         waivers=waivers,
         declarations=tuple(found.ledgered().declarations),
         losses=dict(sorted(found.losses.items())),
@@ -87,6 +92,10 @@ def deciding(histories: Histories, target: str) -> list[SeriesDefined]:
         and one.rules[0]
         and histories.ledgered.fold.until_us(one.number)
     ]
+
+
+def _services(accounting: Accounting) -> Iterator[str]:
+    return (key for key, terms in accounting.targets.items() if terms.kind == SERVICE)
 
 
 def _standings(

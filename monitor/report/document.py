@@ -5,7 +5,7 @@ Both renderers (HTML and PDF) set this document, so that they cannot say differe
 
 from monitor.report.blocks import Block, Document
 from monitor.report.model import Report
-from monitor.report.sections import cover, events, method, time
+from monitor.report.sections import cover, events, method, security, time
 from monitor.report.sections.common import told
 from monitor.spoken import day, month
 from monitor.text import Language
@@ -20,7 +20,8 @@ def document_of(report: Report, note: bytes, lang: Language) -> Document:
         *time.delays(report, lang),
         *events.incidents(report, lang),
         *events.redundancy(report, lang),
-        *events.certificates(report, lang),
+        *security.certificates(report, lang),
+        *security.access(report, lang),
         *events.waivers(report, lang),
         *events.owed(report, lang),
         *time.unobserved(report, lang),

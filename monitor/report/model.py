@@ -165,6 +165,28 @@ class CertificateLine:
     hostname_matches: bool | None
     not_after_us: int | None
     key: str | None
+    post_quantum: bool | None
+    """Whether a post-quantum group is accepted; None: nobody asked, or the answer told nothing."""
+    client_certificate: str | None
+    """Whether the server asks for one: no, asked, required."""
+    outside: Mapping[str, int]
+    """How many accepted suites lie outside each profile that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLine:
+    """What somebody without a name was shown of one target; None: nothing measured it."""
+
+    target: str
+    family: int | None
+    """None: nothing of it was measured at all."""
+    seen_us: int | None
+    open: tuple[str, ...] | None
+    """Paths that should be closed and are not; empty only when each of them was decided."""
+    undecided: tuple[str, ...]
+    insecure_logins: tuple[str, ...] | None
+    """What is wrong with the login's transport; empty only when page and login were read."""
+    client_certificate: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +227,9 @@ class Report:
     debts: tuple[DebtLine, ...]
     drills: tuple[DrillLine, ...]
     certificates: tuple[CertificateLine, ...]
+    access: tuple[AccessLine, ...]
+    zones_measured: bool
+    """Whether any rule judged what one zone reaches of another, or which ports are open."""
     waivers: tuple[Waiver, ...]
     declarations: tuple[DeclarationRow, ...]
     losses: Mapping[str, int]

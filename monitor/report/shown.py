@@ -14,6 +14,7 @@ from monitor.model import Severity
 from monitor.report.gather import Incident
 from monitor.report.model import (
     VERSION,
+    AccessLine,
     AspectLine,
     CertificateLine,
     Coverage,
@@ -76,6 +77,8 @@ def shown(report: Report) -> dict[str, Any]:
         ],
         "drills": [_drill(one, zone) for one in report.drills],
         "certificates": [_certificate(one, zone) for one in report.certificates],
+        "access": [_access(one, zone) for one in report.access],
+        "zones_measured": report.zones_measured,
         "waivers": [
             {
                 "policy": one.policy,
@@ -214,6 +217,21 @@ def _certificate(one: CertificateLine, zone: tzinfo) -> dict[str, Any]:
         "hostname_matches": one.hostname_matches,
         "not_after": _moment(one.not_after_us, zone),
         "key": one.key,
+        "post_quantum": one.post_quantum,
+        "client_certificate": one.client_certificate,
+        "suites_outside": dict(one.outside),
+    }
+
+
+def _access(one: AccessLine, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "target": one.target,
+        "family": one.family,
+        "seen": _moment(one.seen_us, zone),
+        "open_paths": None if one.open is None else list(one.open),
+        "undecided_paths": list(one.undecided),
+        "insecure_logins": None if one.insecure_logins is None else list(one.insecure_logins),
+        "client_certificate": one.client_certificate,
     }
 
 

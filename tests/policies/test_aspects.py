@@ -88,7 +88,7 @@ def test_what_is_measured_now_has_its_checks() -> None:
 
 
 def test_every_kind_of_check_counts_somewhere() -> None:
-    """A check that no aspect names would measure for nothing; a name that no check has is a slip."""
+    """A check that no aspect names measures for nothing; a name that no check has is a slip."""
     named = {kind for one in ASPECTS for kind in (*one.checks, *one.against)}
     assert not KINDS.keys() - named - OF_THE_AGENT, "enter these kinds into policies/aspects.py"
     assert not OF_THE_AGENT & named

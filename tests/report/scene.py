@@ -131,6 +131,7 @@ RULES = (
             )
         ],
     ),
+    rule("web", "closed-paths", "web", "iso27001:A.8.3", "nist-800-53:AC-3"),
     rule("gateway", "vrrp-open", "vrrp", "iso27001:A.8.20", "iso27001:A.8.22"),
 )
 
@@ -272,12 +273,31 @@ def month(**more: Any) -> Scene:
             "not_after_s": END_US // 1_000_000 + 40 * 86_400,
             "key_type": "EC",
             "key_bits": 256,
+            "post_quantum": True,
+            "client_certificate": "no",
+            "outside": {"rfc9325": ()},
         }
     )
     seen = scene.keep(posture)
     scene.observe(
         [Row(3, step * STEP_US // 1_000, 30, 2, None, seen, (1_000,)) for step in steps[::6]],
         check="tls",
+    )
+    page = scene.keep(
+        encode(
+            {
+                "check": "web",
+                "outcome": "ok",
+                "closed_open": (),
+                "closed_undecided": (),
+                "login_insecure": (),
+            }
+        )
+    )
+    scene.series(4, "situs", "web", "", "web/closed-paths")
+    scene.observe(
+        [Row(4, step * STEP_US // 1_000, 30, 0, None, page, (1_000,)) for step in steps[::6]],
+        check="web",
     )
     _answered(scene)
     _declared(scene)

@@ -76,12 +76,12 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_section_stands_in_its_order(october: Report, lang: Language) -> None:
-    """The thirteen sections, in both languages by other words."""
+    """The fourteen sections, in both languages by other words."""
     heads = [b.text for b in document(october, lang).blocks if isinstance(b, Heading)]
     first = [
         b.text for b in document(october, lang).blocks if isinstance(b, Heading) and b.level == 1
     ]
-    assert len(first) == 13
+    assert len(first) == 14
     assert len(heads) == len(set(heads))
     other = document(october, "id" if lang == "en" else "en")
     assert not set(first) & {b.text for b in other.blocks if isinstance(b, Heading)}
@@ -340,7 +340,7 @@ def test_an_empty_report_still_says_so() -> None:
     scene.begin()
     for lang in LANGUAGES:
         made = document(scene.report(), lang)
-        assert len([b for b in made.blocks if isinstance(b, Heading) and b.level == 1]) == 13
+        assert len([b for b in made.blocks if isinstance(b, Heading) and b.level == 1]) == 14
         assert to_pdf(made).startswith(b"%PDF")
 
 

@@ -134,6 +134,43 @@ def test_a_posture_is_told_as_far_as_it_has_its_types(values: Any, told: str | N
     assert (line.protocol, line.key) == (told, None)
 
 
+def looked(**values: Any) -> Report:
+    """One look at a service without a login."""
+    made = Scene(objectives=())
+    made.begin()
+    made.series(0, "situs", "web", "", "web/closed-paths")
+    seen = made.keep(encode({"check": "web", "outcome": "ok", **values}))
+    made.observe([Row(0, 0, 1, 0, None, seen, (1,))], check="web")
+    return made.report()
+
+
+def test_access_is_told_as_far_as_it_was_measured(october: Report) -> None:
+    """What was asked for is told; what nobody asked for is undefined, and never closed."""
+    (line,) = october.access
+    assert (line.target, line.family, line.open) == ("situs", 4, ())
+    assert (line.insecure_logins, line.client_certificate) == ((), "no")
+    (line,) = looked(closed_open=("/backup/",), closed_undecided=("/.env",)).access
+    assert (line.open, line.undecided) == (("/backup/",), ("/.env",))
+    assert (line.insecure_logins, line.client_certificate) == (None, None)
+    (line,) = looked(closed_open=(1, 2), closed_undecided="x", login_insecure={}).access
+    assert (line.open, line.undecided, line.insecure_logins) == (None, (), None)
+
+
+def test_a_service_that_nothing_looked_at_stands_there_as_such() -> None:
+    """It is not left out, and nothing is said of it."""
+    made = Scene(objectives=())
+    made.begin()
+    (line,) = made.report().access
+    assert (line.target, line.family, line.seen_us, line.open) == ("situs", None, None, None)
+    assert not made.report().zones_measured
+
+
+def test_the_posture_of_tls_is_told(october: Report) -> None:
+    """Post-quantum exchange, and suites by profile; a profile without suites has none."""
+    (line,) = october.certificates
+    assert (line.post_quantum, dict(line.outside)) == (True, {"rfc9325": 0})
+
+
 def test_the_same_entries_give_the_same_bytes(october: Report) -> None:
     """And the JSON says what the model does, in the figures' own keys."""
     assert to_bytes(october) == to_bytes(month().report())

@@ -1,4 +1,4 @@
-"""Incidents, redundancy and drills, certificates, waivers, restitution, declarations. Pure."""
+"""Incidents, redundancy and drills, waivers, restitution, declarations. Pure."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -6,7 +6,7 @@ from datetime import date
 from monitor.declared import DeclarationRow
 from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.gather import Incident
-from monitor.report.model import CertificateLine, DrillLine, Report
+from monitor.report.model import DrillLine, Report
 from monitor.report.sections.common import MOST_ROWS, heads, more, told, truth, when
 from monitor.spoken import day, length, number, percent, rupiah
 from monitor.text import Language
@@ -125,37 +125,6 @@ def _drill(report: Report, one: DrillLine, lang: Language) -> list[str]:
         length(one.allowed_us, lang),
         truth(one.path_changed, lang),
         one.author,
-    ]
-
-
-def certificates(report: Report, lang: Language) -> Iterator[Block]:
-    """Certificates as they were last seen."""
-    yield Heading(text=told("section-tls", lang))
-    if not report.certificates:
-        yield Paragraph(text=told("tls-none", lang))
-        return
-    yield Paragraph(text=told("tls-intro", lang))
-    yield Table(
-        heads=heads(("target", "protocol", "trusted", "named", "key", "expires", "left"), lang),
-        rows=[_certificate(report, one, lang) for one in report.certificates[:MOST_ROWS]],
-        widths=(20, 11, 11, 12, 12, 20, 14),
-        numeric=frozenset({6}),
-    )
-
-
-def _certificate(report: Report, one: CertificateLine, lang: Language) -> list[str]:
-    left = "–"
-    if one.not_after_us is not None:
-        days = (one.not_after_us - report.asked.window[1]) // 86_400_000_000
-        left = told("days", lang, count=number(days, lang))
-    return [
-        report.name(one.target),
-        one.protocol or one.outcome or "–",
-        truth(one.trusted, lang),
-        truth(one.hostname_matches, lang),
-        one.key or "–",
-        when(report, one.not_after_us, lang),
-        left,
     ]
 
 
