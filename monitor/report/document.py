@@ -5,7 +5,7 @@ Both renderers (HTML and PDF) set this document, so that they cannot say differe
 
 from monitor.report.blocks import Block, Document
 from monitor.report.model import Report
-from monitor.report.sections import cover, events, method, security, time
+from monitor.report.sections import cover, events, method, redundancy, security, time
 from monitor.report.sections.common import told
 from monitor.spoken import day, month
 from monitor.text import Language
@@ -19,7 +19,7 @@ def document_of(report: Report, note: bytes, lang: Language) -> Document:
         *time.availability(report, lang),
         *time.delays(report, lang),
         *events.incidents(report, lang),
-        *events.redundancy(report, lang),
+        *redundancy.redundancy(report, lang),
         *security.certificates(report, lang),
         *security.access(report, lang),
         *events.waivers(report, lang),

@@ -9,7 +9,7 @@ from monitor.report.letters import plain
 _STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans","DejaVu Sans",sans-serif;color:#1c1c1c;background:#fff;
 margin:0 auto;max-width:62rem;padding:1.5rem}
-h1{font-size:1.7rem;line-height:1.2;margin:0}
+h1{font-size:1.7rem;line-height:1.2;margin:0}h2,h3,p,figcaption{overflow-wrap:anywhere}
 header p{margin:.2rem 0 1.5rem;color:#555;font-size:1.15rem}
 h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #1d4f91;padding-bottom:.2rem}
 h3{font-size:1.05rem;margin:1.4rem 0 .4rem}

@@ -121,19 +121,48 @@ class SiteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GapLine:
+    """One gap of a drill; times since its first probe."""
+
+    since_us: int
+    until_us: int | None
+    """None: nothing answered any more."""
+    least_us: int
+    most_us: int | None
+    lost: int
+    first_path: bool | None
+    """Whether the path after it was the first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrillLine:
     """One failover that was measured."""
 
     entry: int
     link: str
+    address: str
     started_us: int | None
     outcome: str
     ended: str
+    length_us: int | None
+    """From the first numbered probe to the last."""
+    sent: int | None
+    answered: int | None
+    lost: int | None
+    unmeasured: int | None
+    gaps: tuple[GapLine, ...]
+    """The longest ones, in the order of time."""
+    gap_count: int
     longest_least_us: int | None
     longest_most_us: int | None
     """Between these two lies the longest gap; the upper one is None where it never ended."""
     allowed_us: int | None
+    paths: tuple[tuple[str, ...] | None, ...]
+    """Routers before, during and after; None: no look found them."""
     path_changed: bool | None
+    path_returned: bool | None
+    authorised_by: str
+    letter: str
     author: str
     reason: str
 

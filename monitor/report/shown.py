@@ -20,6 +20,7 @@ from monitor.report.model import (
     Coverage,
     DelayTrack,
     DrillLine,
+    GapLine,
     Report,
     SiteLine,
 )
@@ -190,19 +191,45 @@ def _site(one: SiteLine) -> dict[str, Any]:
 
 
 def _drill(one: DrillLine, zone: tzinfo) -> dict[str, Any]:
+    before, during, after = (None if path is None else list(path) for path in one.paths)
     return {
         "entry": one.entry,
         "link": one.link,
+        "address": one.address,
         "started": _moment(one.started_us, zone),
         "outcome": one.outcome,
         "ended": one.ended,
+        "length_us": one.length_us,
+        "sent": one.sent,
+        "answered": one.answered,
+        "lost": one.lost,
+        "unmeasured": one.unmeasured,
+        "gaps": [_gap(gap) for gap in one.gaps],
+        "gap_count": one.gap_count,
         "longest_gap_least_us": one.longest_least_us,
         "longest_gap_most_us": one.longest_most_us,
         "allowed_us": one.allowed_us,
         "kept": one.kept,
+        "path_before": before,
+        "path_during": during,
+        "path_after": after,
         "path_changed": one.path_changed,
+        "path_returned": one.path_returned,
+        "authorised_by": one.authorised_by,
+        "letter": one.letter,
         "author": one.author,
         "reason": one.reason,
+    }
+
+
+def _gap(one: GapLine) -> dict[str, Any]:
+    return {
+        "since_us": one.since_us,
+        "until_us": one.until_us,
+        "least_us": one.least_us,
+        "most_us": one.most_us,
+        "lost": one.lost,
+        "first_path": one.first_path,
     }
 
 

@@ -370,7 +370,16 @@ def _declared(scene: Scene) -> None:
 
 def _drilled(scene: Scene) -> None:
     """A drill within what is allowed."""
-    gap = {"since_us": 0, "least_us": 1_900_000, "most_us": 2_100_000, "gap_us": 2_000_000}
+    gap = {
+        "since_us": 20_000_000,
+        "until_us": 22_000_000,
+        "least_us": 1_900_000,
+        "most_us": 2_100_000,
+        "gap_us": 2_000_000,
+        "lost": 20,
+        "unmeasured": 0,
+        "first_path": False,
+    }
     scene.add(
         OperatorAct(
             act="drill",
@@ -379,6 +388,19 @@ def _drilled(scene: Scene) -> None:
             at_us=START_US + 400 * HOUR_US,
             detail={
                 "link": "balai-fo",
+                "address": "192.0.2.10",
+                "authorised_by": "Kepala Dinas",
+                "letter": "555/9",
+                "spacing_us": 100_000,
+                "sent": 600,
+                "answered": 580,
+                "lost": 20,
+                "unmeasured": 0,
+                "path_before": ["192.0.2.1", "198.51.100.1"],
+                "path_during": ["192.0.2.1", "203.0.113.1"],
+                "path_after": None,
+                "path_returned": None,
+                "gap_count": 1,
                 "started_us": START_US + 399 * HOUR_US,
                 "outcome": "interrupted",
                 "ended": "complete",

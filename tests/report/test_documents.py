@@ -132,7 +132,7 @@ def test_a_hostile_name_is_text_and_nothing_else(hostile: Report) -> None:
 def test_every_plot_is_well_formed_and_inside_its_picture(october: Report, lang: Language) -> None:
     """Each has shapes with a size, and none of them leaves the canvas."""
     plots = [b for b in document(october, lang).blocks if isinstance(b, Plot)]
-    assert len(plots) == 7
+    assert len(plots) == 8
     for plot in plots:
         root = ElementTree.fromstring(plot.svg)
         _, _, width, height = map(float, root.attrib["viewBox"].split())

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from monitor.accounting import AccountingError
 from monitor.figures import Outcome
 from monitor.ledger.batch import Row
-from monitor.ledger.entry import ConfigurationInForce, EntryError, LogOpened
+from monitor.ledger.entry import ConfigurationInForce, EntryError, LogOpened, OperatorAct
 from monitor.ledger.wire import encode
 from monitor.model import FaultKind
+from monitor.report.drilled import drill_line
 from monitor.report.gather import gather
-from monitor.report.model import AspectLine, DrillLine, Report
+from monitor.report.model import AspectLine, Report
 from monitor.report.shown import shown, to_bytes
 from monitor.rulebook import Rulebook, RulebookError, Waiver
 from policies.aspects import AspectOutcome
@@ -371,19 +372,29 @@ def test_rules_come_back_from_their_text() -> None:
 
 def drill(outcome: str, least: int | None, most: int | None, allowed: int | None) -> bool | None:
     """Whether such a drill kept its allowance."""
-    return DrillLine(
-        entry=1,
-        link="a",
-        started_us=0,
-        outcome=outcome,
-        ended="complete",
-        longest_least_us=least,
-        longest_most_us=most,
-        allowed_us=allowed,
-        path_changed=None,
-        author="x",
-        reason="",
-    ).kept
+    gaps = [] if least is None else [{"since_us": 0, "least_us": least, "most_us": most}]
+    return drill_line(1, _act({"outcome": outcome, "most_us": allowed, "gaps": gaps})).kept
+
+
+def _act(detail: Any) -> OperatorAct:
+    return OperatorAct(act="drill", author="x", reason="", at_us=0, detail=detail)
+
+
+def test_of_a_drill_is_told_what_has_its_type() -> None:
+    """Whatever somebody wrote into the entry, a line of the report comes of it."""
+    hostile = {
+        "link": ["x"],
+        "gaps": [{"since_us": "1"}, 7, {"since_us": 5, "least_us": 2, "first_path": "yes"}],
+        "path_before": "abc",
+        "path_after": [1] * 500,
+        "sent": True,
+        "gap_count": None,
+    }
+    line = drill_line(1, _act(hostile))
+    assert [(one.since_us, one.first_path) for one in line.gaps] == [(5, None)]
+    assert (line.sent, line.length_us, line.gap_count) == (None, None, 1)
+    assert line.paths[0] == ()
+    assert len(line.paths[2] or ()) == 64
 
 
 def test_a_drill_is_judged_only_where_both_bounds_agree() -> None:

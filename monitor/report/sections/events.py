@@ -1,4 +1,4 @@
-"""Incidents, redundancy and drills, waivers, restitution, declarations. Pure."""
+"""Incidents, waivers, restitution, declarations. Pure."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -6,9 +6,9 @@ from datetime import date
 from monitor.declared import DeclarationRow
 from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.gather import Incident
-from monitor.report.model import DrillLine, Report
-from monitor.report.sections.common import MOST_ROWS, heads, more, told, truth, when
-from monitor.spoken import day, length, number, percent, rupiah
+from monitor.report.model import Report
+from monitor.report.sections.common import MOST_ROWS, heads, more, told, when
+from monitor.spoken import day, length, number, rupiah
 from monitor.text import Language
 
 
@@ -49,82 +49,6 @@ def _incident(report: Report, one: Incident, lang: Language) -> list[str]:
         after(one.told_us),
         after(one.acknowledged_us),
         told("still", lang) if ended_us is None else after(ended_us),
-    ]
-
-
-def redundancy(report: Report, lang: Language) -> Iterator[Block]:
-    """Debt of the sites, then the drills."""
-    yield Heading(text=told("section-redundancy", lang))
-    if report.sites:
-        yield Paragraph(text=told("redundancy-intro", lang))
-        yield Table(
-            heads=heads(("site", "links", "whole", "debt", "outage", "undecided"), lang),
-            rows=[
-                [
-                    one.site,
-                    ", ".join(one.links),
-                    length(one.time.whole_us, lang),
-                    length(one.time.debt_us, lang),
-                    length(one.time.outage_us, lang),
-                    length(one.time.undecided_us, lang),
-                ]
-                for one in report.sites[:MOST_ROWS]
-            ],
-            widths=(16, 28, 14, 14, 14, 14),
-            numeric=frozenset({2, 3, 4, 5}),
-        )
-        yield from more(len(report.sites), "report.json", lang)
-        yield from _debts(report, lang)
-    else:
-        yield Paragraph(text=told("redundancy-none", lang))
-    yield Heading(text=told("section-drills", lang), level=2)
-    if not report.drills:
-        yield Paragraph(text=told("drills-none", lang))
-        return
-    yield Table(
-        heads=heads(
-            ("number", "link", "since", "outcome", "gap", "allowed", "path", "author"), lang
-        ),
-        rows=[_drill(report, one, lang) for one in report.drills[:MOST_ROWS]],
-        widths=(8, 14, 16, 14, 16, 10, 10, 12),
-        numeric=frozenset({0, 4, 5}),
-    )
-
-
-def _debts(report: Report, lang: Language) -> Iterator[Block]:
-    """Which share of its time a site may be in debt, and was."""
-    if not report.debts:
-        return
-    titles = {(one.policy, one.id): one.title for one in report.accounting.objectives}
-    rows = []
-    for one in report.debts[:MOST_ROWS]:
-        title = titles.get((one.policy, one.objective), {}).get(lang) or one.objective
-        shares = [percent(share, lang, one.goal) for share in (one.least, one.most, one.goal)]
-        rows.append([report.name(one.site), title, *shares, told(f"outcome-{one.outcome}", lang)])
-    yield Table(
-        heads=heads(("site", "objective", "debt-least", "debt-most", "goal-most", "outcome"), lang),
-        rows=rows,
-        widths=(18, 26, 13, 13, 12, 18),
-        numeric=frozenset({2, 3, 4}),
-    )
-    yield from more(len(report.debts), "report.json", lang)
-
-
-def _drill(report: Report, one: DrillLine, lang: Language) -> list[str]:
-    gap = "–"
-    if one.longest_least_us is not None:
-        most = "…" if one.longest_most_us is None else length(one.longest_most_us, lang)
-        gap = f"{length(one.longest_least_us, lang)} – {most}"
-    known = one.outcome in ("interrupted", "stayed-up", "down", "not-measured")
-    return [
-        number(one.entry, lang),
-        report.name(one.link),
-        when(report, one.started_us, lang),
-        told(f"drill-{one.outcome}", lang) if known else one.outcome,
-        gap,
-        length(one.allowed_us, lang),
-        truth(one.path_changed, lang),
-        one.author,
     ]
 
 
