@@ -12,6 +12,7 @@ from monitor.figures import COMPUTED, Asked, Figure, figures, standings
 from monitor.history import Histories
 from monitor.ledger.entry import ConfigurationInForce, SeriesDefined
 from monitor.ledger.signer import encode_base64
+from monitor.report.controls import book_lines
 from monitor.report.drilled import drill_line
 from monitor.report.gather import Gathered, Incident
 from monitor.report.hours import delay_tracks
@@ -62,6 +63,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
         rules_sha256=newest.texts[RULES_TEXT].hex(),
         configurations=tuple(_configurations(found.configurations, asked)),
         aspects=tuple(_aspect(one, sums, rulebook, accounting, outcomes, kept) for one in ASPECTS),
+        books=tuple(book_lines(rulebook, accounting, sums, outcomes, kept)),
         figures=done,
         standings=dict(_standings(accounting, histories, asked)),
         coverage=tuple(_coverage(accounting, histories, asked)),

@@ -5,7 +5,7 @@ Both renderers (HTML and PDF) set this document, so that they cannot say differe
 
 from monitor.report.blocks import Block, Document
 from monitor.report.model import Report
-from monitor.report.sections import cover, events, method, redundancy, security, time
+from monitor.report.sections import controls, cover, events, method, redundancy, security, time
 from monitor.report.sections.common import told
 from monitor.spoken import day, month
 from monitor.text import Language
@@ -28,7 +28,7 @@ def document_of(report: Report, note: bytes, lang: Language) -> Document:
         *events.declarations(report, lang),
         *method.method(report, lang),
         *method.proof(report, note, lang),
-        *cover.mapping(report, lang),
+        *controls.mapping(report, lang),
     ]
     return Document(
         lang=lang,

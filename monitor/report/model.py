@@ -12,7 +12,7 @@ from monitor.accounting import Accounting
 from monitor.declared import DeclarationRow
 from monitor.figures import Asked, Figure, Outcome
 from monitor.report.gather import Incident
-from monitor.rulebook import RuleTerms, Waiver
+from monitor.rulebook import BookTerms, ControlTerms, RuleTerms, Waiver
 from policies.aspects import Aspect, AspectOutcome, RuleSum
 from policies.availability import Availability, Piece
 from policies.debt import RedundancyTime
@@ -64,6 +64,33 @@ class AspectLine:
     objectives: tuple[ObjectiveLine, ...]
     """Those measured by a rule that counts to it."""
     drills: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlLine:
+    """One control of a rule book, what it came to, and by what."""
+
+    terms: ControlTerms
+    outcome: AspectOutcome
+    """Never met: a control asks for more than a probe can see."""
+    rules: tuple[str, ...]
+    """Those that said yes or no of it, or were violated, by their keys."""
+    targets: int
+    decided: int
+    """Observations that said yes or no."""
+    standing: int
+    """Violations that neither a waiver nor an objective answers for."""
+    objectives: int
+    missed: int
+    drills: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookLine:
+    """A rule book that the measurements are held against."""
+
+    terms: BookTerms
+    controls: tuple[ControlLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +273,7 @@ class Report:
     rules_sha256: str
     configurations: tuple[ConfigurationLine, ...]
     aspects: tuple[AspectLine, ...]
+    books: tuple[BookLine, ...]
     figures: tuple[Figure, ...]
     standings: Mapping[tuple[str, str, str], tuple[Piece, ...]]
     """How each moment counts, by policy, objective and target."""

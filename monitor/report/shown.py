@@ -16,6 +16,7 @@ from monitor.report.model import (
     VERSION,
     AccessLine,
     AspectLine,
+    BookLine,
     CertificateLine,
     Coverage,
     DelayTrack,
@@ -61,6 +62,7 @@ def shown(report: Report) -> dict[str, Any]:
             for one in report.configurations
         ],
         "aspects": [_aspect(one) for one in report.aspects],
+        "books": [_book(one) for one in report.books],
         "coverage": [_coverage(report, one) for one in report.coverage],
         "delays": [_delays(one) for one in report.delays],
         "incidents": [_incident(one, zone) for one in report.incidents],
@@ -128,6 +130,32 @@ def _sum(one: RuleSum) -> dict[str, Any]:
         "incidents": one.incidents,
         "waived": one.waived,
         "judged_by_objective": one.by_objective,
+    }
+
+
+def _book(book: BookLine) -> dict[str, Any]:
+    terms = book.terms
+    return {
+        "policy": terms.policy,
+        "version": terms.version,
+        "book": terms.book,
+        "title": dict(terms.title),
+        "controls": [
+            {
+                "control": one.terms.id,
+                "title": dict(one.terms.title),
+                "attested": one.terms.attested,
+                "outcome": one.outcome.value,
+                "rules": list(one.rules),
+                "targets": one.targets,
+                "decided": one.decided,
+                "standing": one.standing,
+                "objectives": one.objectives,
+                "missed": one.missed,
+                "drills": one.drills,
+            }
+            for one in book.controls
+        ],
     }
 
 

@@ -16,8 +16,8 @@ from policies.aspects import (
     RuleSum,
     outcome_of,
 )
+from policies.books import CONTROLS
 from policies.bundled import pack_names, pack_text
-from policies.lint import CONTROLS
 
 TO_COME = {
     *("ports", "reach", "survey", "wifi", "dnssec", "login", "transaction"),

@@ -34,7 +34,7 @@ from monitor.ledger.wire import encode
 from monitor.report.build import report_of
 from monitor.report.gather import Gathered, gather
 from monitor.report.model import Report
-from monitor.rulebook import RULES_TEXT, Rulebook, RuleTerms, Waiver
+from monitor.rulebook import RULES_TEXT, BookTerms, ControlTerms, Rulebook, RuleTerms, Waiver
 from policies.period import Period, parse_period
 from policies.restitution import Terms
 
@@ -110,6 +110,18 @@ def rule(policy: str, name: str, check: str, *controls: str, waivers: Any = ()) 
     )
 
 
+BOOK = BookTerms(
+    policy="iso27001-2022",
+    version=1,
+    book="iso27001",
+    title={"en": "Book of controls", "id": "Pedoman kendali"},
+    controls=tuple(
+        ControlTerms(
+            id=name, title={"en": f"Asks {name}", "id": f"Meminta {name}"}, attested=name == "A.7.1"
+        )
+        for name in ("A.5.30", "A.7.1", "A.8.3", "A.8.6", "A.8.14", "A.8.20", "A.8.24")
+    ),
+)
 RULES = (
     rule("availability", "link-answers", "icmp", "iso27001:A.8.14", "iso27001:A.8.21"),
     rule("availability", "hotspot-answers", "icmp", "iso27001:A.8.14"),
@@ -160,7 +172,7 @@ class Scene:
     def begin(self, at_us: int = START_US) -> None:
         """Log, clock, configuration."""
         accounting = Accounting(timezone=ZONE.key, targets=self.targets, objectives=self.objectives)
-        rulebook = Rulebook(rules={one.key: one for one in self.rules})
+        rulebook = Rulebook(rules={one.key: one for one in self.rules}, books=(BOOK,))
         texts = {
             TEXT_NAME: self.keep(accounting.to_bytes()),
             RULES_TEXT: self.keep(rulebook.to_bytes()),

@@ -97,6 +97,62 @@ def test_aspects_follow_measurements_and_nothing_else(october: Report) -> None:
     assert len(october.aspects) == 19
 
 
+def test_controls_come_to_what_the_rules_that_name_them_say(october: Report) -> None:
+    """Measured, missed, drilled, only disproved, or not measured at all; never met."""
+    (book,) = october.books
+    lines = {one.terms.id: one for one in book.controls}
+    outcomes = {name: one.outcome for name, one in lines.items()}
+    assert outcomes == {
+        "A.5.30": AspectOutcome.NOT_DISPROVED,
+        "A.7.1": AspectOutcome.NOT_MEASURABLE,
+        "A.8.3": AspectOutcome.NOT_DISPROVED,
+        "A.8.6": AspectOutcome.NOT_MEASURABLE,
+        "A.8.14": AspectOutcome.NOT_MET,
+        "A.8.20": AspectOutcome.NOT_MEASURABLE,
+        "A.8.24": AspectOutcome.NOT_DISPROVED,
+    }
+    assert (lines["A.5.30"].drills, lines["A.8.14"].missed) == (1, 1)
+    assert lines["A.8.24"].rules == ("tls/tls-trusted",)
+
+
+def heard(incident: bool) -> Report:
+    """Routers were listened to; perhaps one was there that nobody configured."""
+    made = Scene(objectives=())
+    made.begin()
+    made.series(0, "balai-fo", "vrrp", "", "gateway/vrrp-open")
+    made.observe([Row(0, 0, 1, 3 if incident else 0, None, None, (1,))], check="vrrp")
+    if incident:
+        opened = scene._step(None, 0, "opened", START_US + HOUR_US, START_US + 1)
+        made.add(replace(opened, check="vrrp", policy="gateway", rule="vrrp-open"))
+    return made.report()
+
+
+@pytest.mark.parametrize(
+    ("incident", "outcome"),
+    [(False, AspectOutcome.NOT_MEASURABLE), (True, AspectOutcome.NOT_MET)],
+)
+def test_a_rogue_router_speaks_against_network_security(
+    incident: bool, outcome: AspectOutcome
+) -> None:
+    """Its absence is no proof of anything, in the aspect as in the control."""
+    report = heard(incident)
+    assert aspect(report, "network-security").outcome is outcome
+    assert aspect(report, "firewall").outcome is AspectOutcome.NOT_MEASURABLE
+    (line,) = (one for one in report.books[0].controls if one.terms.id == "A.8.20")
+    assert (line.outcome, line.standing) == (outcome, int(incident))
+
+
+def test_the_agents_own_machine_says_nothing_of_a_control() -> None:
+    """Its disk has space: nothing follows for the capacity of the city's network."""
+    disk = scene.rule("health", "disk", "host", "iso27001:A.8.6")
+    made = Scene(objectives=(), rules=(disk,))
+    made.begin()
+    made.series(0, "balai-fo", "host", "", "health/disk")
+    made.observe([Row(0, 0, 1, 0, None, None, (1,))], check="host")
+    (line,) = (one for one in made.report().books[0].controls if one.terms.id == "A.8.6")
+    assert (line.outcome, line.rules) == (AspectOutcome.NOT_MEASURABLE, ())
+
+
 def test_delays_are_those_of_the_packets_that_came_back(october: Report) -> None:
     """The loss of an outage has no delay, and the hours of it are there."""
     track = next(one for one in october.delays if one.target == "balai-fo")
@@ -356,7 +412,17 @@ def test_a_log_without_terms_or_with_a_gap_gives_no_report() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"[]", b"{}", b'{"rules":[{}],"version":1}', b'{"rules":[],"version":2}']
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"rules":[{}],"version":1}',
+        b'{"rules":[],"version":2}',
+        b'{"rules":[],"version":1,"books":[{}]}',
+        b'{"rules":[],"version":1,"books":[{"controls":[{"id":"a","title":1,"attested":true}],'
+        b'"title":{},"policy":"p","version":1,"book":"b"}]}',
+    ],
 )
 def test_a_text_that_holds_no_rules_is_refused(raw: bytes) -> None:
     """With the one error that people are told."""
@@ -368,6 +434,9 @@ def test_rules_come_back_from_their_text() -> None:
     """Titles, controls and waivers included."""
     book = Rulebook(rules={one.key: one for one in scene.RULES})
     assert Rulebook.from_bytes(book.to_bytes()) == book
+    assert b"books" not in book.to_bytes()
+    held = replace(book, books=(scene.BOOK,))
+    assert Rulebook.from_bytes(held.to_bytes()) == held
 
 
 def drill(outcome: str, least: int | None, most: int | None, allowed: int | None) -> bool | None:

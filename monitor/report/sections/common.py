@@ -41,3 +41,30 @@ def truth(value: bool | None, lang: Language) -> str:
     if value is None:
         return "–"
     return told("yes" if value else "no", lang)
+
+
+def basis(
+    lang: Language,
+    *,
+    rules: int,
+    targets: int,
+    decided: int,
+    objectives: int,
+    missed: int,
+    standing: int,
+    drills: int,
+    attested: bool,
+) -> str:
+    """By what a verdict was reached, or why there is none."""
+    shown = {
+        "by-rules": {"rules": rules, "targets": targets, "count": decided} if rules else {},
+        "by-objectives": {"count": objectives, "missed": missed} if objectives else {},
+        "by-incidents": {"count": standing} if standing else {},
+        "by-drills": {"count": drills} if drills else {},
+    }
+    parts = [
+        told(name, lang, **{key: number(count, lang) for key, count in counts.items()})
+        for name, counts in shown.items()
+        if counts
+    ]
+    return "; ".join(parts) or told("by-nothing-attested" if attested else "by-nothing", lang)
