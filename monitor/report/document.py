@@ -29,6 +29,7 @@ def document_of(report: Report, note: bytes, lang: Language) -> Document:
         *method.method(report, lang),
         *method.proof(report, note, lang),
         *controls.mapping(report, lang),
+        *time.appendix(report, lang),
     ]
     return Document(
         lang=lang,

@@ -316,7 +316,9 @@ def month(**more: Any) -> Scene:
     _drilled(scene)
     scene.add(
         LossCounted(
-            since_us=START_US, until_us=START_US + HOUR_US, counts={"late": 3, "skipped": 1}
+            since_us=START_US,
+            until_us=START_US + HOUR_US,
+            counts={"commits-delayed": 3, "skipped": 1},
         )
     )
     return scene

@@ -1,19 +1,35 @@
 """What the sections share: words of their area, names of targets, bounds on tables. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from monitor.report.blocks import Block, Paragraph
 from monitor.report.model import Report
 from monitor.spoken import moment, number
 from monitor.text import Language, say
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 """Rows that a table of the document shows; every one stands in the CSV and the JSON."""
+
+One = TypeVar("One")
+
+
+def foremost(
+    items: Sequence[One], key: Callable[[One], Any], most: int = MOST_ROWS
+) -> Sequence[One]:
+    """All of them in their order; of more than fit those that come first by the key (the worst)."""
+    return items if len(items) <= most else sorted(items, key=key)[:most]
 
 
 def told(name: str, lang: Language, **values: object) -> str:
     """A sentence of the area `report`."""
     return say(f"report.{name}", lang, **values)
+
+
+def rule_title(report: Report, key: str, lang: Language) -> str:
+    """A rule as people call it; of one that no configuration in force has, its key."""
+    rule = report.rules.get(key)
+    return (rule.title.get(lang) if rule else None) or key
 
 
 def heads(names: Sequence[str], lang: Language) -> list[str]:
@@ -28,11 +44,11 @@ def when(report: Report, at_us: int | None, lang: Language) -> str:
     return moment(at_us, report.asked.period.zone, lang)[:-3]
 
 
-def more(count: int, file: str, lang: Language) -> list[Block]:
+def more(count: int, file: str, lang: Language, most: int = MOST_ROWS) -> list[Block]:
     """A note of the rows that a table leaves out; nothing where it has all."""
-    if count <= MOST_ROWS:
+    if count <= most:
         return []
-    text = told("more-rows", lang, count=number(count - MOST_ROWS, lang), file=file)
+    text = told("more-rows", lang, count=number(count - most, lang), file=file)
     return [Paragraph(text=text, note=True)]
 
 

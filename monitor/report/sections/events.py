@@ -1,13 +1,14 @@
 """Incidents, waivers, restitution, declarations. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from monitor.declared import DeclarationRow
+from monitor.model import Severity
 from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.gather import Incident
 from monitor.report.model import Report
-from monitor.report.sections.common import MOST_ROWS, heads, more, told, when
+from monitor.report.sections.common import MOST_ROWS, foremost, heads, more, rule_title, told, when
 from monitor.spoken import day, length, number, rupiah
 from monitor.text import Language
 
@@ -19,20 +20,40 @@ def incidents(report: Report, lang: Language) -> Iterator[Block]:
         yield Paragraph(text=told("incidents-none", lang))
         return
     yield Paragraph(text=told("incidents-intro", lang))
+    yield Paragraph(text=_counts(report.incidents, lang))
     names = ("number", "target", "cause", "since", "opened", "told", "answered", "lasted")
     yield Table(
         heads=heads(names, lang),
-        rows=[_incident(report, one, lang) for one in report.incidents[:MOST_ROWS]],
+        rows=[_incident(report, one, lang) for one in foremost(report.incidents, _gravest)],
         widths=(6, 15, 24, 14, 11, 11, 13, 10),
         numeric=frozenset({0, 4, 5, 6, 7}),
     )
     yield from more(len(report.incidents), "incidents.csv", lang)
 
 
+def _counts(incidents: Sequence[Incident], lang: Language) -> str:
+    counts = {
+        "count": len(incidents),
+        "critical": sum(one.row.severity == Severity.CRITICAL for one in incidents),
+        "untold": sum(one.told_us is None for one in incidents),
+        "unanswered": sum(one.acknowledged_us is None for one in incidents),
+        "open": sum(one.row.ended_us is None for one in incidents),
+    }
+    shown = {name: number(count, lang) for name, count in counts.items()}
+    return told("incident-counts", lang, **shown)
+
+
+def _gravest(one: Incident) -> tuple[int, int, int]:
+    """The most severe first; of equals the ones that took longest, or have not ended."""
+    row = one.row
+    if row.ended_us is None or row.ended_since_us is None:
+        return -row.severity, 0, row.id
+    return -row.severity, 1, row.since_us - row.ended_since_us
+
+
 def _incident(report: Report, one: Incident, lang: Language) -> list[str]:
     row = one.row
-    rule = report.rules.get(f"{row.policy}/{row.rule}")
-    title = (rule.title.get(lang) if rule else None) or row.rule
+    title = rule_title(report, f"{row.policy}/{row.rule}", lang)
     severity = told(f"severity-{row.severity}", lang)
     reasons = "; ".join(row.reasons[:3])
     ended_us = row.ended_since_us if row.ended_us is not None else None
@@ -63,7 +84,7 @@ def waivers(report: Report, lang: Language) -> Iterator[Block]:
         heads=heads(("rule", "target", "until", "author", "reason"), lang),
         rows=[
             [
-                f"{w.policy}/{w.rule}",
+                rule_title(report, f"{w.policy}/{w.rule}", lang),
                 report.name(w.target),
                 day(date.fromisoformat(w.until), lang),
                 w.author,
@@ -73,6 +94,7 @@ def waivers(report: Report, lang: Language) -> Iterator[Block]:
         ],
         widths=(24, 18, 14, 14, 30),
     )
+    yield from more(len(report.waivers), "report.json", lang)
 
 
 def owed(report: Report, lang: Language) -> Iterator[Block]:
@@ -84,12 +106,12 @@ def owed(report: Report, lang: Language) -> Iterator[Block]:
         return
     yield Paragraph(text=told("restitution-intro", lang))
     formulas = {
-        (o.policy, o.id): o.restitution.formula
+        (o.policy, o.id): told(f"formula-{o.restitution.formula}", lang)
         for o in report.accounting.objectives
         if o.restitution is not None
     }
     rows = []
-    for figure, money in found[:MOST_ROWS]:
+    for figure, money in foremost(found, lambda pair: -pair[1].worst.amount):
         terms = report.accounting.targets.get(figure.target)
         rows.append(
             [
@@ -104,7 +126,7 @@ def owed(report: Report, lang: Language) -> Iterator[Block]:
     yield Table(
         heads=heads(("target", "provider", "formula", "fee", "amount", "amount-worst"), lang),
         rows=rows,
-        widths=(18, 16, 20, 16, 15, 15),
+        widths=(17, 13, 26, 14, 15, 15),
         numeric=frozenset({3, 4, 5}),
     )
     yield from more(len(found), "figures.csv", lang)

@@ -35,7 +35,7 @@ def method(report: Report, lang: Language) -> Iterator[Block]:
     if report.accounting.objectives:
         yield Table(
             heads=heads(("objective", "goal", "rules", "targets", "hours"), lang),
-            rows=[_objective(one, lang) for one in report.accounting.objectives],
+            rows=[_objective(report, one, lang) for one in report.accounting.objectives],
             widths=(28, 14, 28, 10, 20),
             numeric=frozenset({1, 3}),
         )
@@ -61,15 +61,22 @@ def method(report: Report, lang: Language) -> Iterator[Block]:
     )
 
 
-def _objective(one: ObjectiveTerms, lang: Language) -> list[str]:
+def _objective(report: Report, one: ObjectiveTerms, lang: Language) -> list[str]:
+    titles = {rule.id: rule.title.get(lang) or rule.id for rule in report.rules.values()}
     goal = percent(Fraction(one.ratio), lang) if one.ratio is not None else None
     return [
         one.title.get(lang) or one.id,
         goal or length(one.duration_us, lang),
-        ", ".join(one.measured_by),
+        "; ".join(titles.get(name) or _default(name, lang) for name in one.measured_by),
         number(len(one.targets), lang),
         ", ".join(one.service_hours) or told("always", lang),
     ]
+
+
+def _default(name: str, lang: Language) -> str:
+    """A check's own rule of availability, which no policy holds."""
+    check = name.removesuffix("-available")
+    return name if check == name else told("rule-available", lang, check=check)
 
 
 def proof(report: Report, note: bytes, lang: Language) -> Iterator[Block]:
