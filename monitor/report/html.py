@@ -15,8 +15,10 @@ h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #1d4f91;paddi
 h3{font-size:1.05rem;margin:1.4rem 0 .4rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.87rem;margin:.6rem 0}
 th{text-align:left;background:#eef2f7;border-bottom:1px solid #9db1c9}
-th,td{padding:.28rem .5rem;vertical-align:top;overflow-wrap:anywhere}
+th,td{padding:.28rem .5rem;vertical-align:top}td{overflow-wrap:anywhere}
 td{border-bottom:1px solid #e3e3e3}
+/* Of a head no letter is parted from its word: the column grows. */
+th,td.n{overflow-wrap:normal}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 dl{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.15rem 1rem;margin:.6rem 0}
 dt{color:#555}dd{margin:0;overflow-wrap:anywhere}

@@ -7,14 +7,18 @@ import shutil
 import subprocess
 import unicodedata
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from monitor.report.axes import nice_ticks
 from monitor.report.blocks import Document, Heading, Plot, Table
@@ -272,6 +276,38 @@ def test_the_pdf_is_archival_tagged_and_has_its_fonts(october: Report, tmp_path:
     assert re.search(r"Tagged:\s+yes", told)
     assert re.search(r"JavaScript:\s+no", told)
     assert re.search(r"CreationDate:.*Oct 31 16:00:00 2026|CreationDate:.*2026", told)
+
+
+def structure(node: Any) -> Iterator[Any]:
+    """Every element of a PDF's structure tree."""
+    found = node.get_object() if hasattr(node, "get_object") else node
+    if isinstance(found, list):
+        for one in found:
+            yield from structure(one)
+    elif isinstance(found, dict):
+        if "/S" in found:
+            yield found
+        yield from structure(found.get("/K", []))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_pdf_can_be_read_aloud(october: Report, lang: Language) -> None:
+    """It names its language and title; tables have heads, and each picture says what it shows."""
+    blocks = document(october, lang).blocks
+    root = PdfFileReader(io.BytesIO(to_pdf(document(october, lang)))).root
+    assert root["/Lang"] == lang
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert [one.get_object()["/S"] for one in root["/OutputIntents"]] == ["/GTS_PDFA1"]
+    elements = list(structure(root["/StructTreeRoot"]))
+    kinds = Counter(one["/S"] for one in elements)
+    tables = [one for one in blocks if isinstance(one, Table)]
+    assert kinds["/Table"] == kinds["/THead"] == len(tables)
+    assert kinds["/TH"] == sum(len(one.heads) for one in tables)
+    headings = [one.level for one in blocks if isinstance(one, Heading)]
+    assert (kinds["/H1"], kinds["/H2"]) == (headings.count(1), headings.count(2))
+    told = [one["/Alt"] for one in elements if one["/S"] == "/Figure"]
+    assert told == [in_print(one.alt) for one in blocks if isinstance(one, Plot)]
 
 
 def test_the_same_report_gives_the_same_pdf(october: Report) -> None:

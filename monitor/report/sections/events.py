@@ -126,10 +126,13 @@ def owed(report: Report, lang: Language) -> Iterator[Block]:
     yield Table(
         heads=heads(("target", "provider", "formula", "fee", "amount", "amount-worst"), lang),
         rows=rows,
-        widths=(17, 13, 26, 14, 15, 15),
+        widths=(19, 15, 18, 16, 16, 16),
         numeric=frozenset({3, 4, 5}),
     )
     yield from more(len(found), "figures.csv", lang)
+    used = {o.restitution.formula for o in report.accounting.objectives if o.restitution}
+    rules = " ".join(told(f"formula-{name}-rule", lang) for name in sorted(used))
+    yield Paragraph(text=rules, note=True)
 
 
 def declarations(report: Report, lang: Language) -> Iterator[Block]:
