@@ -5,7 +5,16 @@ Both renderers (HTML and PDF) set this document, so that they cannot say differe
 
 from monitor.report.blocks import Block, Document
 from monitor.report.model import Report
-from monitor.report.sections import controls, cover, events, method, redundancy, security, time
+from monitor.report.sections import (
+    controls,
+    cover,
+    delay,
+    events,
+    method,
+    redundancy,
+    security,
+    time,
+)
 from monitor.report.sections.common import told
 from monitor.spoken import day, month
 from monitor.text import Language
@@ -17,7 +26,7 @@ def document_of(report: Report, note: bytes, lang: Language) -> Document:
     blocks: list[Block] = [
         *cover.cover(report, lang),
         *time.availability(report, lang),
-        *time.delays(report, lang),
+        *delay.delays(report, lang),
         *events.incidents(report, lang),
         *redundancy.redundancy(report, lang),
         *security.certificates(report, lang),

@@ -26,7 +26,7 @@ figure{margin:1rem 0}figcaption{font-size:.85rem;color:#444}
 figure svg{width:100%;height:auto;display:block}
 .note{font-size:.85rem;color:#444}pre{background:#f4f4f4;padding:.7rem;overflow-x:auto;font-size:.82rem}
 @media print{body{font-size:10pt;max-width:none;padding:0}h2,h3{break-after:avoid}
-tr,figure{break-inside:avoid}thead{display:table-header-group}pre{white-space:pre-wrap}}
+.fresh{break-before:page}tr,figure{break-inside:avoid}thead{display:table-header-group}pre{white-space:pre-wrap}}
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -57,8 +57,9 @@ def _page(document: Document) -> Iterator[str]:
 
 def _block(block: Block) -> str:
     match block:
-        case Heading(text=text, level=level):
-            return f"<h{level + 1}>{escape(text)}</h{level + 1}>"
+        case Heading(text=text, level=level, fresh=fresh):
+            page = " class=fresh" if fresh else ""
+            return f"<h{level + 1}{page}>{escape(text)}</h{level + 1}>"
         case Paragraph(text=text, note=note):
             return f"<p{' class=note' if note else ''}>{escape(text)}</p>"
         case Facts(pairs=pairs):

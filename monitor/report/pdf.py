@@ -72,8 +72,9 @@ def _broken(text: str, longest: int) -> str:
 
 def _block(block: Block, place: int) -> dict[str, Any]:
     match block:
-        case Heading(text=text, level=level):
-            return {"kind": "heading", "text": _broken(text, HEADING), "level": level}
+        case Heading(text=text, level=level, fresh=fresh):
+            shown = _broken(text, HEADING)
+            return {"kind": "heading", "text": shown, "level": level, "fresh": fresh}
         case Paragraph(text=text, note=note):
             return {"kind": "paragraph", "text": _broken(text, FACT), "note": note}
         case Facts(pairs=pairs):

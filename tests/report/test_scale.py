@@ -14,7 +14,8 @@ from monitor.report.model import Report
 from monitor.report.pdf import to_pdf
 from monitor.report.rows import to_csv
 from monitor.report.sections.common import MOST_ROWS, foremost
-from monitor.report.sections.time import KINDS, MOST_BARS, MOST_PICTURES, MOST_PLOTS
+from monitor.report.sections.delay import MOST_PLOTS
+from monitor.report.sections.time import KINDS, MOST_BARS, MOST_PICTURES
 from monitor.text import LANGUAGES, Language
 from tests.report.city import city
 from tests.report.test_documents import NOTE, said

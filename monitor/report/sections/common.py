@@ -52,6 +52,13 @@ def more(count: int, file: str, lang: Language, most: int = MOST_ROWS) -> list[B
     return [Paragraph(text=text, note=True)]
 
 
+def days_left(days: int | None, lang: Language) -> str:
+    """How many days are left, or have passed since the end; "–": undefined."""
+    if days is None:
+        return "–"
+    return told("days" if days >= 0 else "days-over", lang, count=number(abs(days), lang))
+
+
 def truth(value: bool | None, lang: Language) -> str:
     """Yes, no, or undefined."""
     if value is None:

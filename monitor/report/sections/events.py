@@ -8,7 +8,16 @@ from monitor.model import Severity
 from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.gather import Incident
 from monitor.report.model import Report
-from monitor.report.sections.common import MOST_ROWS, foremost, heads, more, rule_title, told, when
+from monitor.report.sections.common import (
+    MOST_ROWS,
+    days_left,
+    foremost,
+    heads,
+    more,
+    rule_title,
+    told,
+    when,
+)
 from monitor.spoken import day, length, number, rupiah
 from monitor.text import Language
 
@@ -81,18 +90,19 @@ def waivers(report: Report, lang: Language) -> Iterator[Block]:
         return
     yield Paragraph(text=told("waivers-intro", lang))
     yield Table(
-        heads=heads(("rule", "target", "until", "author", "reason"), lang),
+        heads=heads(("rule", "target", "until", "left", "author", "reason"), lang),
         rows=[
             [
                 rule_title(report, f"{w.policy}/{w.rule}", lang),
                 report.name(w.target),
                 day(date.fromisoformat(w.until), lang),
+                days_left((date.fromisoformat(w.until) - report.asked.period.last).days, lang),
                 w.author,
                 w.justification,
             ]
             for w in report.waivers[:MOST_ROWS]
         ],
-        widths=(24, 18, 14, 14, 30),
+        widths=(24, 17, 14, 11, 10, 24),
     )
     yield from more(len(report.waivers), "report.json", lang)
 
@@ -126,7 +136,7 @@ def owed(report: Report, lang: Language) -> Iterator[Block]:
     yield Table(
         heads=heads(("target", "provider", "formula", "fee", "amount", "amount-worst"), lang),
         rows=rows,
-        widths=(19, 15, 18, 16, 16, 16),
+        widths=(18, 13, 23, 15, 15, 16),
         numeric=frozenset({3, 4, 5}),
     )
     yield from more(len(found), "figures.csv", lang)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.model import AccessLine, CertificateLine, Report
-from monitor.report.sections.common import MOST_ROWS, heads, more, told, truth, when
+from monitor.report.sections.common import MOST_ROWS, days_left, heads, more, told, truth, when
 from monitor.spoken import number
 from monitor.text import Language
 
@@ -76,7 +76,7 @@ def _certificate(report: Report, one: CertificateLine, lang: Language) -> list[s
         truth(one.hostname_matches, lang),
         one.key or "–",
         when(report, one.not_after_us, lang),
-        "–" if left is None else told("days", lang, count=number(left // _DAY_US, lang)),
+        days_left(None if left is None else left // _DAY_US, lang),
     ]
 
 
