@@ -15,8 +15,8 @@ from monitor.report.sections import (
     security,
     time,
 )
-from monitor.report.sections.common import told
-from monitor.spoken import day, month
+from monitor.report.sections.common import span, told
+from monitor.spoken import month
 from monitor.text import Language
 from policies.period import day_of
 
@@ -56,4 +56,4 @@ def _subtitle(report: Report, lang: Language) -> str:
     after = day_of(report.asked.period.window[1] + 1, report.asked.period.zone)
     if first.day == 1 and after.day == 1 and (first.year, first.month) == (last.year, last.month):
         return month(first, lang)
-    return told("span", lang, first=day(first, lang), last=day(last, lang))
+    return span(report, lang)

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from monitor.report.axes import nice_ticks
+from monitor.report.axes import day_ticks, nice_ticks
 from monitor.report.blocks import Document, Heading, Plot, Table
 from monitor.report.document import document_of
 from monitor.report.html import to_html
@@ -32,8 +32,9 @@ from monitor.report.rows import to_csv
 from monitor.report.sections.method import _fitting, qr
 from monitor.text import LANGUAGES, Language
 from policies.availability import Piece, Standing
+from policies.period import parse_period
 from tests.lab.parts import require
-from tests.report.scene import ORIGIN, PERIOD, TARGETS, Scene, month
+from tests.report.scene import ORIGIN, PERIOD, TARGETS, ZONE, Scene, month, ping
 
 SIGNATURE = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72"
 NOTE = f"{ORIGIN}\n41\nAAAA\n\n— {ORIGIN} {SIGNATURE}\n".encode()
@@ -173,6 +174,39 @@ def test_no_outage_is_too_short_to_be_seen(moments: list[int], chance: object) -
     drawn = [float(width) for top, width in bars if float(top) < 30]
     assert bool(drawn) == any(one.standing is Standing.UNAVAILABLE for one in pieces)
     assert all(width >= 0.8 for width in drawn)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("2026-10-05..2026-10-05", "5 Oct|03:00|06:00|09:00|12:00|15:00|18:00|21:00"),
+        ("2026-10-05..2026-10-06", "5 Oct|06:00|12:00|18:00|6 Oct|06:00|12:00|18:00"),
+        ("2026-10-05..2026-10-07", "5 Oct|6 Oct|7 Oct"),
+        ("2026-10", "1 Oct|5 Oct|9 Oct|13 Oct|17 Oct|21 Oct|25 Oct|29 Oct"),
+    ],
+)
+def test_an_axis_of_time_has_days_or_hours(text: str, names: str) -> None:
+    """However short the period: more than one place on its axis is named."""
+    ticks = list(day_ticks(parse_period(text, ZONE), "en"))
+    assert "|".join(name for _, name in ticks) == names
+    assert [at_us for at_us, _ in ticks] == sorted({at_us for at_us, _ in ticks})
+
+
+def test_an_hour_alone_has_its_mean() -> None:
+    """As a line across the hour, where a point could not be seen; a day is named once."""
+    scene = Scene(objectives=())
+    scene.begin()
+    scene.series(0, "balai-fo", "icmp", "availability/link-answers")
+    scene.observe([ping(0, 1), ping(0, 2)])
+    first = parse_period("2026-10-01..2026-10-01", ZONE)
+    report = scene.report(period=first, until_us=first.window[1])
+    document = document_of(report, NOTE, "en")
+    assert document.subtitle == "1 October 2026"
+    (plot,) = (b for b in document.blocks if isinstance(b, Plot) and "polyline" in b.svg)
+    points = re.findall(r'points="([\d., ]+)"', plot.svg)
+    (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in points[0].split())
+    assert (len(points), y1) == (1, y2)
+    assert x2 - x1 > 20
 
 
 @given(st.floats(1e-6, 1e9))

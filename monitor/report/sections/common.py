@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from monitor.report.blocks import Block, Paragraph
 from monitor.report.model import Report
-from monitor.spoken import moment, number
+from monitor.spoken import day, moment, number
 from monitor.text import Language, say
 
 MOST_ROWS = 100
@@ -35,6 +35,14 @@ def rule_title(report: Report, key: str, lang: Language) -> str:
 def heads(names: Sequence[str], lang: Language) -> list[str]:
     """Heads of a table."""
     return [told(f"head-{name}", lang) for name in names]
+
+
+def span(report: Report, lang: Language) -> str:
+    """The first and the last day of the period, or its one day."""
+    first, last = report.asked.period.first, report.asked.period.last
+    if first == last:
+        return day(first, lang)
+    return told("span", lang, first=day(first, lang), last=day(last, lang))
 
 
 def when(report: Report, at_us: int | None, lang: Language) -> str:

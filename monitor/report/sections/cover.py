@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from monitor.report.blocks import Block, Facts, Heading, Paragraph, Table
 from monitor.report.model import AspectLine, Report
-from monitor.report.sections.common import basis, heads, told, when
-from monitor.spoken import day, number
+from monitor.report.sections.common import basis, heads, span, told, when
+from monitor.spoken import number
 from monitor.text import Language
 from policies.aspects import EvidenceClass
 
@@ -13,11 +13,10 @@ from policies.aspects import EvidenceClass
 def cover(report: Report, lang: Language) -> Iterator[Block]:
     """Facts and verdicts."""
     period, asked = report.asked.period, report.asked
-    span = told("span", lang, first=day(period.first, lang), last=day(period.last, lang))
     pairs = [
         (told("fact-origin", lang), report.origin),
         (told("fact-vantage", lang), report.vantage),
-        (told("fact-period", lang), f"{span} ({period.zone.key})"),
+        (told("fact-period", lang), f"{span(report, lang)} ({period.zone.key})"),
         (told("fact-entries", lang), number(report.size, lang)),
         (told("fact-rules", lang), str(report.accounting.version)),
     ]
