@@ -6,6 +6,7 @@ Each target is one of those of the scene's month with another name and another h
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 from monitor.accounting import TargetTerms
 from monitor.figures import Outcome
@@ -17,9 +18,14 @@ KINDS = ("link", "hotspot", "service")
 _STANDINGS = (*[Standing.AVAILABLE] * 6, Standing.UNAVAILABLE, Standing.UNOBSERVED)
 
 
+@cache
+def _october() -> Report:
+    return month().report()
+
+
 def city(count: int, seed: int = 7) -> Report:
     """A report of so many targets, a third of each kind."""
-    base, chance = month().report(), random.Random(seed)
+    base, chance = _october(), random.Random(seed)
     (figure,), (incident,) = base.figures, base.incidents
     (certificate,), (access,), (site,) = base.certificates, base.access, base.sites
     keys = [f"{KINDS[place % 3]}-{place:04}" for place in range(count)]
