@@ -114,7 +114,10 @@ def _make(wish: Wish, growing: Path) -> Made:
         now_us = SystemClock().wall_us()
         asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
         found = _gathered(source, head, asked, lambda done: progress(done, head.size))
-        report = report_of(found, asked, head.root, source.record)
+        # The same pinned entries again: they have led to the signed root already.
+        report = report_of(
+            found, asked, head.root, source.record, lambda: source.entries(head.size)
+        )
         files = dict(rendered(report, note, wish.formats, wish.languages))
         if wish.sign is not None:
             signed = {n: wish.sign(content) for n, content in files.items() if n.endswith(".pdf")}

@@ -72,7 +72,7 @@ def _again(
     if accounting is not None and accounting.timezone != asked.period.zone.key:
         zone = asked.period.zone.key
         proof.add(None, "verify.report", path="timezone", there=zone, here=accounting.timezone)
-    return report_of(found, asked, proof.root, bundle.record)
+    return report_of(found, asked, proof.root, bundle.record, lambda: bundle.entries(proof.size))
 
 
 def reached(fold: Fold) -> int:

@@ -3,15 +3,16 @@
 `report_of` is the one function that makes a report, for the agent and for whoever checks it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from monitor.accounting import TEXT_NAME, Accounting
-from monitor.figures import COMPUTED, Asked, Figure, figures, standings
+from monitor.figures import COMPUTED, Asked, Figure, Probed, figures, standings, wanted
 from monitor.history import Histories
 from monitor.ledger.entry import ConfigurationInForce, SeriesDefined
 from monitor.ledger.signer import encode_base64
+from monitor.probed import probed
 from monitor.report.controls import book_lines
 from monitor.report.drilled import drill_line
 from monitor.report.gather import Gathered, Incident
@@ -35,13 +36,23 @@ from policies.period import day_of
 WARNING = 1
 
 
-def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Report:
-    """The report of a period from one pass over the entries of its log."""
+Entries = Callable[[], Iterable[tuple[int, bytes]]]
+"""The entries of the log once more, from the first one on."""
+
+
+def report_of(found: Gathered, asked: Asked, root: bytes, record: Read, entries: Entries) -> Report:
+    """The report of a period from one pass over the entries of its log.
+
+    Another pass is made where singletons decide an objective: only then is it known which of them
+    count. EntryError for an entry that cannot follow.
+    """
     accounting, rulebook = found.accounting, found.rulebook
     if accounting is None or rulebook is None:
         raise ValueError("gather first")
-    histories = Histories(found.ledgered(), asked.until_us)
-    done = tuple(figures(accounting, histories, asked, None))
+    histories = Histories(found.ledgered(), asked.until_us, accounting.renamed())
+    wishes = wanted(accounting, histories, asked, None)
+    counted = probed(entries(), wishes, asked.until_us) if wishes else {}
+    done = tuple(figures(accounting, histories, asked, None, counted))
     incidents = tuple(found.incidents())
     waivers = _waivers(rulebook)
     sums = _sums(found.sums(), incidents, waivers, accounting, asked)
@@ -65,7 +76,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
         aspects=tuple(_aspect(one, sums, rulebook, accounting, outcomes, kept) for one in ASPECTS),
         books=tuple(book_lines(rulebook, accounting, sums, outcomes, kept)),
         figures=done,
-        standings=dict(_standings(accounting, histories, asked)),
+        standings=dict(_standings(accounting, histories, asked, counted)),
         coverage=tuple(_coverage(accounting, histories, asked)),
         delays=tuple(delay_tracks(found, asked.window)),
         incidents=incidents,
@@ -80,6 +91,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
         ),
         waivers=waivers,
         declarations=tuple(found.ledgered().declarations),
+        silences=tuple(row for _, row in sorted(found.silences.items())),
         losses=dict(sorted(found.losses.items())),
     )
 
@@ -89,7 +101,7 @@ def deciding(histories: Histories, target: str) -> list[SeriesDefined]:
     return [
         one
         for one in histories.ledgered.series
-        if one.target == target
+        if histories.key_of(one.target) == target
         and one.rules
         and one.rules[0]
         and histories.ledgered.fold.until_us(one.number)
@@ -101,7 +113,7 @@ def _services(accounting: Accounting) -> Iterator[str]:
 
 
 def _standings(
-    accounting: Accounting, histories: Histories, asked: Asked
+    accounting: Accounting, histories: Histories, asked: Asked, counted: Probed
 ) -> Iterator[tuple[tuple[str, str, str], tuple[Piece, ...]]]:
     for one in accounting.objectives:
         if one.indicator != "availability":
@@ -109,7 +121,10 @@ def _standings(
         owed = one.hours.inside(asked.period)
         for target in one.targets:
             series = histories.series_of(target, one.measured_by)
-            found = standings(accounting, one, target, histories, asked.window, owed, series)
+            probes = counted.get((one.policy, one.id, target))
+            found = standings(
+                accounting, one, target, histories, asked.window, owed, series, probes
+            )
             yield (one.policy, one.id, target), tuple(found)
 
 

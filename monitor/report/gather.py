@@ -17,6 +17,7 @@ from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.declared import DeclarationRow
 from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow, RollupRow, read_entry
 from monitor.history import Ledgered
+from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.batch import Batch, Group
 from monitor.ledger.columns import Ints
 from monitor.ledger.entry import (
@@ -66,6 +67,8 @@ class Incident:
     told_us: int | None
     """The first receipt of an alert that it opened; None: nobody was told."""
     acknowledged_us: int | None
+    held: HeldRow | None = None
+    """The message about it, where it is or was held back."""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ class Gathered:
     rows: dict[int, IncidentRow] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)
     declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    silences: dict[int, SilenceRow] = field(default_factory=dict)
+    held: dict[int, HeldRow] = field(default_factory=dict)
     acknowledged: dict[int, int] = field(default_factory=dict)
     receipts: dict[str, int] = field(default_factory=dict)
     """When an alert was delivered, by its id."""
@@ -127,6 +132,7 @@ class Gathered:
                 row=row,
                 told_us=min(told, default=None),
                 acknowledged_us=self.acknowledged.get(number),
+                held=self.held.get(number),
             )
 
     def sums(self) -> list[RuleSum]:
@@ -206,6 +212,8 @@ class Gathered:
         self.rows |= changes.incidents
         self.labels |= changes.labels
         self.declarations |= changes.declarations
+        self.silences |= changes.silences
+        self.held |= changes.held
 
     def _rollup(self, rollup: RollupRow) -> None:
         if rollup.sent and self.window[0] <= rollup.hour * HOUR_US < self.window[1]:
@@ -226,6 +234,11 @@ class Gathered:
             key: row
             for key, row in self.declarations.items()
             if row.until_us > start and row.since_us < end
+        }
+        self.silences = {
+            number: row
+            for number, row in self.silences.items()
+            if row.at_us < end and (row.until_us if row.ended_us is None else row.ended_us) > start
         }
         texts: Mapping[str, bytes] = self.configurations[-1][1].texts if self.configurations else {}
         self.accounting = Accounting.from_bytes(_text(texts, TEXT_NAME, record))

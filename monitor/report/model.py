@@ -10,7 +10,9 @@ from fractions import Fraction
 
 from monitor.accounting import Accounting
 from monitor.declared import DeclarationRow
-from monitor.figures import Asked, Figure, Outcome
+from monitor.figures import Asked, Figure
+from monitor.goals import Outcome
+from monitor.holds import SilenceRow
 from monitor.report.gather import Incident
 from monitor.rulebook import BookTerms, ControlTerms, RuleTerms, Waiver
 from policies.aspects import Aspect, AspectOutcome, RuleSum
@@ -22,7 +24,7 @@ VERSION = 1
 
 
 NOT_COMPUTED = "not-computed"
-"""Outcome of an objective whose indicator this version does not compute (loss, delay)."""
+"""Outcome of an objective that is not computed, as redundancy debt of what has no two links."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +291,8 @@ class Report:
     """Whether any rule judged what one zone reaches of another, or which ports are open."""
     waivers: tuple[Waiver, ...]
     declarations: tuple[DeclarationRow, ...]
+    silences: tuple[SilenceRow, ...]
+    """Those that stood in the period; they change no figure."""
     losses: Mapping[str, int]
 
     @property

@@ -20,7 +20,17 @@ from monitor.store.connect import file_uri, open_engine, place_of, require_head
 from monitor.store.errors import StoreError, store_error
 from monitor.store.rows import apply_changes
 
-_REBUILT = ("series", "interval", "rollup", "incident", "label", "declaration", "tile")
+_REBUILT = (
+    "series",
+    "interval",
+    "rollup",
+    "incident",
+    "label",
+    "declaration",
+    "silence",
+    "held",
+    "tile",
+)
 _ONE_ROW = ("tree", "fold", "pruning")
 _SETTLED = ("settled_us", "delivered", "attempts")
 Row = tuple[Any, ...]
@@ -207,6 +217,7 @@ class Twin:
         changes.incidents = dict(fold.incidents)
         changes.labels = {row.id: row for row in fold.labels.values()}
         changes.declarations = {(row.id, row.target): row for row in fold.declarations.rows()}
+        changes.silences, changes.held = dict(fold.holds.silences), dict(fold.holds.held)
         apply_changes(self._connection, changes, ())
 
     def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:
@@ -302,7 +313,7 @@ class Before:
     def has(self, table: str, row: Row) -> bool:
         """Whether a row may be old: closed before the state, or the hour, that stood open."""
         first, second, third = (*row, None, None)[:3]
-        if table in ("incident", "label", "declaration"):
+        if table in ("incident", "label", "declaration", "silence", "held"):
             return self.opened(first)
         if not isinstance(first, int) or not 0 <= first < self._count:
             return False

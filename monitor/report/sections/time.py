@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from monitor.figures import Figure
+from monitor.figures_shown import goal_spoken, spoken
 from monitor.report.blocks import Block, Heading, Paragraph, Plot, Table
 from monitor.report.model import Coverage, Report
 from monitor.report.plots import timeline
@@ -12,7 +13,6 @@ from monitor.report.sections.common import MOST_ROWS, foremost, heads, more, tol
 from monitor.spoken import length, number, percent
 from monitor.text import Language
 from policies.availability import Unseen
-from policies.objective import TIMED
 from policies.outages import Outage
 
 KINDS = ("site", "link", "hotspot", "service")
@@ -22,6 +22,8 @@ MOST_PICTURES = 2
 """Timelines of one kind of target; with more targets those with most time lost come first."""
 MOST_APPENDED = 3_000
 """Rows of the appendix, which holds every figure where the tables before it do not."""
+FROM_BELOW = ("availability", "mtbf", "delay")
+"""Indicators that must reach their goal; the others must not exceed it."""
 _ORDER = {"missed": 0, "undecided": 1, "unmeasured": 2, "met": 3}
 
 
@@ -68,7 +70,7 @@ def _counts(figures: Sequence[Figure], lang: Language) -> str:
 def _badness(one: Figure) -> tuple[int, Fraction, str]:
     """Missed first; of equals the one with the worst case."""
     worst = one.worst if one.worst is not None else Fraction(0)
-    signed = worst if one.indicator == "availability" else -worst
+    signed = worst if one.indicator in FROM_BELOW else -worst
     return _ORDER[one.outcome.value], signed, one.target
 
 
@@ -127,17 +129,12 @@ def _title(report: Report, figure: Figure, lang: Language) -> str:
 def _figure(
     report: Report, one: Figure, titles: Mapping[tuple[str, str], str], lang: Language
 ) -> list[str]:
-    goal = Fraction(one.goal)
-
-    def shown(value: Fraction | None) -> str:
-        return length(value, lang) if one.indicator in TIMED else percent(value, lang, goal)
-
     return [
         report.name(one.target),
         titles.get((one.policy, one.objective), one.objective),
-        shown(one.worst),
-        shown(one.best),
-        shown(goal),
+        spoken(one.worst, one, lang),
+        spoken(one.best, one, lang),
+        goal_spoken(one, lang),
         told(f"outcome-{one.outcome}", lang),
         number(one.times.count, lang),
         length(one.times.longest_us, lang),
