@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -29,12 +30,12 @@ from monitor.report.model import Report
 from monitor.report.pdf import to_pdf
 from monitor.report.plots import timeline
 from monitor.report.rows import to_csv
-from monitor.report.sections.method import _fitting, qr
+from monitor.report.sections.method import _fitting, _goal, qr
 from monitor.text import LANGUAGES, Language
 from policies.availability import Piece, Standing
 from policies.period import parse_period
 from tests.lab.parts import require
-from tests.report.scene import ORIGIN, PERIOD, TARGETS, ZONE, Scene, month, ping
+from tests.report.scene import ORIGIN, PERIOD, TARGETS, ZONE, Scene, month, objective, ping
 
 SIGNATURE = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72"
 NOTE = f"{ORIGIN}\n41\nAAAA\n\n— {ORIGIN} {SIGNATURE}\n".encode()
@@ -207,6 +208,23 @@ def test_an_hour_alone_has_its_mean() -> None:
     (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in points[0].split())
     assert (len(points), y1) == (1, y2)
     assert x2 - x1 > 20
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({"indicator": "delay", "percentile": Decimal("0.9"), "duration_us": 750_000}, "750 ms"),
+        ({"indicator": "outages", "count": 3}, "3"),
+        ({"indicator": "mttr", "duration_us": 14_400_000_000}, "4 h"),
+        ({"indicator": "loss", "ratio": Decimal("0.02")}, "2.000 %"),
+    ],
+)
+def test_the_method_names_goals_in_their_units(more: dict[str, Any], shown: str) -> None:
+    """A share, a count or a length; of delay the share that comes back within its bound."""
+    terms = objective(**{"ratio": None, "restitution": None, **more})
+    goal = _goal(terms, "en")
+    assert shown in goal
+    assert ("90" in goal) == (more["indicator"] == "delay")
 
 
 @given(st.floats(1e-6, 1e9))
