@@ -20,6 +20,7 @@ from monitor.report.hours import delay_tracks
 from monitor.report.model import (
     NOT_COMPUTED,
     AspectLine,
+    BoundaryLine,
     ConfigurationLine,
     Coverage,
     DebtLine,
@@ -93,7 +94,15 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read, entries:
         declarations=tuple(found.ledgered().declarations),
         silences=tuple(row for _, row in sorted(found.silences.items())),
         losses=dict(sorted(found.losses.items())),
+        boundary=_boundary(found),
     )
+
+
+def _boundary(found: Gathered) -> BoundaryLine | None:
+    at = found.boundary
+    if at is None:
+        return None
+    return BoundaryLine(entries=at.index, told=at.told, until_us=at.reached_us)
 
 
 def deciding(histories: Histories, target: str) -> list[SeriesDefined]:

@@ -260,6 +260,17 @@ class ConfigurationLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundaryLine:
+    """Which entries were pruned: nothing that the report says rests on them alone."""
+
+    entries: int
+    told: int
+    """The entry that says so."""
+    until_us: int
+    """The newest moment that they told of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole report."""
 
@@ -294,6 +305,8 @@ class Report:
     silences: tuple[SilenceRow, ...]
     """Those that stood in the period; they change no figure."""
     losses: Mapping[str, int]
+    boundary: BoundaryLine | None = None
+    """Where the log begins, if it was pruned."""
 
     @property
     def changed_terms(self) -> bool:

@@ -97,7 +97,17 @@ def shown(report: Report) -> dict[str, Any]:
         "declarations": [_declaration(one, zone) for one in report.declarations],
         "silences": [_silence(one, zone) for one in report.silences],
         "agent_losses": dict(report.losses),
+        **_pruned(report, zone),
     }
+
+
+def _pruned(report: Report, zone: tzinfo) -> dict[str, Any]:
+    """What is not there any more; no key where the log is whole."""
+    at = report.boundary
+    if at is None:
+        return {}
+    until = rfc3339(at.until_us, zone)
+    return {"pruned": {"entries": at.entries, "told": at.told, "until": until}}
 
 
 def _aspect(line: AspectLine) -> dict[str, Any]:

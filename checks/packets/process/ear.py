@@ -13,8 +13,8 @@ from checks.packets.process.wire import read
 
 BATCH = 32
 """Frames read before the loop may do something else: questions are answered under any flood."""
-MOST_BATCHES = 32
-"""Read before an answer: more frames than a socket holds by default."""
+MOST_BATCHES = 128
+"""Read before an answer: more frames than the capture has room for."""
 
 GroupKey = tuple[str, int, int, int]
 Key = TypeVar("Key", GroupKey, str)

@@ -38,6 +38,10 @@ def method(report: Report, lang: Language) -> Iterator[Block]:
             widths=(28, 14, 28, 10, 20),
             numeric=frozenset({1, 3}),
         )
+    if (at := report.boundary) is not None:
+        values = {"count": number(at.entries, lang), "told": number(at.told, lang)}
+        until = when(report, at.until_us, lang)
+        yield Paragraph(text=told("pruned-note", lang, until=until, **values))
     yield Heading(text=told("section-configurations", lang), level=2)
     yield Table(
         heads=heads(("number", "since", "program", "terms", "rulebook"), lang),
