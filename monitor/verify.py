@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Protocol
 
 from monitor.derive import Changes, Fold, named_records, read_entry
@@ -24,6 +25,7 @@ from monitor.ledger.entry import EntryError, LogOpened, LogPruned
 from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
+from monitor.ledger.handover import Handover, followed
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
 from monitor.ledger.note import parse_unverified
 from monitor.ledger.signer import Verifier, encode_base64
@@ -170,6 +172,8 @@ class Proof:
     """Figures derived from them."""
     unreached: int = 0
     """Signed checkpoints of sizes below the boundary, whose roots cannot be computed any more."""
+    followed: tuple[Handover, ...] = ()
+    """Keys that nobody named, believed on the signed word of one that was."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
 
@@ -201,6 +205,8 @@ class Proof:
         if self.pruned and self.unusable is None:
             values = {"count": self.pruned, "figures": self.unverifiable}
             said.append(say("verify.pruned", lang, **values, checkpoints=self.unreached))
+        if self.unusable is None:
+            said += [_followed(one, lang) for one in self.followed]
         if self.full:
             said.append(say("verify.more", lang, count=MAX_FINDINGS))
         if self.unusable is None and self.anchor is None:
@@ -244,8 +250,20 @@ class Proof:
                 ],
                 "unknown_cosignatures": self.strangers,
                 **self._pruned(),
+                **self._followed(),
             },
             "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in told],
+        }
+
+    def _followed(self) -> dict[str, object]:
+        """Which keys were believed without being named; no key where none was."""
+        if not self.followed:
+            return {}
+        return {
+            "followed": [
+                {"entry": one.index, "previous": one.previous.vkey, "next": one.next.vkey}
+                for one in self.followed
+            ]
         }
 
     def _pruned(self) -> dict[str, object]:
@@ -257,6 +275,11 @@ class Proof:
             "unverifiable": self.unverifiable,
             "unreached": self.unreached,
         }
+
+
+def _followed(handed: Handover, lang: Language) -> str:
+    keys = {"previous": handed.previous.key_id.hex(), "next": handed.next.key_id.hex()}
+    return say("verify.followed", lang, index=handed.index, **keys)
 
 
 def _sentence(finding: Finding, lang: Language) -> str:
@@ -279,10 +302,14 @@ def verify(
     """Recompute everything; `anchors`, `witnesses` and the keys, all of one log, are what the
     caller trusts.
 
-    Each key counts only between the hand-overs that the log tells of.
+    Each key counts only between the hand-overs that the log tells of. A key that nobody named is
+    believed where a trusted one handed over to it and signed the tree that ends with its saying so.
     """
     proof = Proof(witnesses={short_name(one): Witnessed() for one in witnesses})
     verifiers = (trusted,) if isinstance(trusted, Verifier) else tuple(trusted)
+    notes = chain((n for _, n in source.checkpoints()), (one.note for one in anchors))
+    proof.followed = followed(notes, source.entry, verifiers)
+    verifiers = (*verifiers, *(one.next for one in proof.followed))
     keys = _Keys(verifiers=verifiers, witnesses=tuple(witnesses), proof=proof)
     verifier = verifiers[0]
     origin, size, root = source.head()
@@ -295,6 +322,9 @@ def verify(
     walk = _Walk(source, verifier.name, proof, expected)
     tree = walk.run(size, progress)
     keys.judge(walk.fold.rotations if walk.derivable else None, proof)
+    for handed in proof.followed if walk.derivable else ():
+        if handed.rotation not in walk.fold.rotations:
+            proof.add(handed.index, "verify.handover-false")
     proof.root = tree.root()
     if root is not None and tree.size == size and root != proof.root:
         proof.add(None, "verify.root", size=size)

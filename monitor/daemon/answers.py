@@ -13,7 +13,7 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.config.judging import needs_told
-from monitor.daemon import declaring, issuing, show
+from monitor.daemon import declaring, issuing, rotating, show
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
@@ -69,6 +69,7 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         "check": check,
         **declaring.answers(daemon),
         **issuing.answers(daemon),
+        **rotating.answers(daemon),
     }
 
 

@@ -11,7 +11,7 @@ from monitor.daemon.control import account_of
 from monitor.daemon.declaring import Desk, declaration_of
 from monitor.daemon.folders import make_folders
 from monitor.daemon.issuing import issue_of
-from monitor.daemon.keyring import signer_of
+from monitor.daemon.keyring import open_ledger
 from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.registry import Registry
@@ -20,7 +20,7 @@ from monitor.derive import IncidentRow
 from monitor.ledger.entry import LogOpened
 from monitor.sight import Look, Way
 from monitor.store import reader
-from monitor.store.ledger import Commit, Ledger
+from monitor.store.ledger import Commit
 
 
 async def check_alone(
@@ -38,7 +38,7 @@ async def check_alone(
     )
     items = in_full(items, request["full"])
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     clock = SystemClock()
     anchor = anchor_now(clock)
     unseen = legs_of(plan)
@@ -75,7 +75,7 @@ def declare_alone(configuration: Configuration, request: Mapping[str, Any]) -> d
     """Append a declaration; StoreBusyError when a daemon writes, ControlError for a refusal."""
     agent = configuration.agent
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     clock = SystemClock()
     now_us = anchor_now(clock).wall_us
 
@@ -103,7 +103,7 @@ def issue_alone(configuration: Configuration, request: Mapping[str, Any]) -> dic
     """Append the issue of a report; StoreBusyError when a daemon writes."""
     agent = configuration.agent
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     clock = SystemClock()
     now_us = anchor_now(clock).wall_us
     try:
