@@ -50,24 +50,36 @@ def unpinned(plan: KeyPlan, origin: str) -> NoteSigner:
 def open_ledger(agent: Agent) -> Opened:
     """The agent's ledger, opened by the key in force; errors as `signer_at` and `Ledger.open`."""
     try:
-        return _opened(agent, agent.key)
+        signer = signer_at(agent.key, agent)
     except (KeyFileError, SecretError):
-        if agent.next_key is None:
-            raise
         # Perhaps it was erased, as it should be; the error stands unless the next key is in force.
-        try:
-            return _opened(agent, agent.next_key)
-        except StoreBusyError:
+        opened = _by_next(agent)
+        if opened is None:
             raise
-        except (StoreError, KeyFileError, SecretError):
-            pass
-        raise
+        return opened
+    try:
+        return Opened(ledger=_ledger(agent, signer), key=agent.key)
     except StoreError as error:
         if agent.next_key is None or error.code != _HANDED_OVER:
             raise
-        return _opened(agent, agent.next_key)
+    ledger = _ledger(agent, signer_at(agent.next_key, agent))
+    # A crash may have come between the entry and the outgoing key's word for it.
+    ledger.vouch(signer)
+    return Opened(ledger=ledger, key=agent.next_key)
 
 
-def _opened(agent: Agent, key: KeyPlan) -> Opened:
-    signer = signer_at(key, agent)
-    return Opened(ledger=Ledger.open(agent.store_url(), signer, agent.high_water_mark), key=key)
+def _by_next(agent: Agent) -> Opened | None:
+    """The ledger by the next key alone; None where that is not in force or cannot be had."""
+    if agent.next_key is None:
+        return None
+    try:
+        ledger = _ledger(agent, signer_at(agent.next_key, agent))
+    except StoreBusyError:
+        raise
+    except (StoreError, KeyFileError, SecretError):
+        return None
+    return Opened(ledger=ledger, key=agent.next_key)
+
+
+def _ledger(agent: Agent, signer: NoteSigner) -> Ledger:
+    return Ledger.open(agent.store_url(), signer, agent.high_water_mark)

@@ -260,6 +260,23 @@ class Ledger:
         kept = () if committed.note is None else parse_unverified(committed.note).signatures
         return self._signed(committed.first, committed.outbox, kept)
 
+    def vouch(self, outgoing: NoteSigner) -> None:
+        """Let an outgoing key sign the tree that ends with its hand-over, if nothing came after.
+
+        A key that cannot sign leaves it at what there is.
+        """
+        rotations, head = self.fold.rotations, self._head()
+        if not rotations or (self.size, outgoing.verifier.vkey) != (
+            rotations[-1][0] + 1,
+            rotations[-1][1],
+        ):
+            return
+        try:
+            signatures = parse_unverified(sign_checkpoint(head, outgoing)).signatures
+        except LedgerError:
+            return
+        self._signed(self.size, (), signatures)
+
     def _vouching(self) -> tuple[Signature, ...]:
         """What outgoing keys signed of the very tree that stands: a hand-over just before."""
         return signatures_on(self._head().text, self._own_notes, self.verifiers[1:])

@@ -25,6 +25,8 @@ from monitor.ledger.signer import Verifier
 from monitor.ledger.token import create_token_key
 from monitor.secret import SecretError
 from monitor.store.ledger import Commit, Ledger
+from monitor.store.pinned import PinnedDatabase
+from monitor.verify import verify
 from tests.daemon.inside import run_inside, until
 from tests.daemon.place import ORIGIN, Place
 from tests.daemon.process import Agent
@@ -236,6 +238,11 @@ def test_a_kill_in_a_hand_over_leaves_a_log_that_goes_on(place: Place, point: st
     ledger.close()
     proof = judged(place)
     assert (proof.verdict, proof.unsigned_tail) == ("intact", 0), proof.sentences("en")
+    if there:  # the outgoing key's word for the next one is there too, whenever the kill came
+        with PinnedDatabase(place.url) as database:
+            alone = verify(database, old)
+        assert alone.verdict == "intact", alone.sentences("en")
+        assert [one.next for one in alone.followed] == [new]
 
 
 def _hand_over(place: Place, arm: Callable[[], None]) -> None:
