@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from monitor.ledger.checkpoint import Checkpoint, sign_checkpoint
 from monitor.ledger.entry import EntryError, KeyRotated, read_record
-from monitor.ledger.handover import followed
+from monitor.ledger.handover import followed, signed_by_two
 from monitor.ledger.keys import create_key, read_vkeys, write_vkeys
 from monitor.ledger.merkle import Frontier
 from monitor.ledger.note import parse_unverified
@@ -18,8 +18,11 @@ from monitor.ledger.signer import Signer
 from monitor.ledger.tiles import hash_reader
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
+from monitor.store.ledger import Commit
+from monitor.store.pinned import PinnedDatabase
 from monitor.store.pruning import Pruning, prune
 from monitor.store.reader import read_tile
+from monitor.verify import Anchored, verify
 from tests.cli.conftest import Speak
 from tests.cli.running_command import Done, Inside
 from tests.daemon.place import Place
@@ -196,6 +199,56 @@ def test_a_key_that_the_log_does_not_name_signs_nothing(rotated: Rotated, tmp_pa
     done = rotated.inside("verify", tmp_path / "l.db", *key, "--checkpoint", note)
     assert done.code == 1
     assert "no hand-over" in done.out
+
+
+class _Changing(PinnedDatabase):
+    """Shows another entry to whoever looks twice."""
+
+    def entry(self, index: int) -> bytes | None:
+        """A hand-over to a thief, wherever it is looked for."""
+        told = KeyRotated(
+            previous=building.KEY.verifier.vkey,
+            next=THIRD.verifier.vkey,
+            author="",
+            reason="",
+            at_us=0,
+        )
+        return told.to_bytes()
+
+
+def test_an_entry_that_changes_between_two_readings_hands_nothing_over(tmp_path: Path) -> None:
+    """The tree's root is right and its checkpoint is signed; the entry followed is not in it."""
+    url, mark = f"sqlite:///{tmp_path}/l.db", tmp_path / "mark"
+    with building.ledger_at(url, mark) as ledger:
+        building.begin(ledger)
+        head = Checkpoint(origin=building.ORIGIN, size=ledger.size, root=ledger.tree.root())
+    own = parse_unverified(sign_checkpoint(head, building.KEY)).signatures
+    anchor = Anchored(place="note", note=sign_checkpoint(head, THIRD, own))
+    with _Changing(url) as source:
+        proof = verify(source, building.KEY.verifier, [anchor])
+    assert proof.verdict == "tampered"
+    assert {one.what for one in proof.findings} >= {"verify.handover-false"}
+
+
+def test_the_checkpoint_of_a_hand_over_is_kept_for_good(tmp_path: Path) -> None:
+    """Later ones of the same hour replace each other, not that one."""
+    url = f"sqlite:///{tmp_path}/l.db"
+    with building.ledger_at(url, tmp_path / "mark") as ledger:
+        building.begin(ledger)
+        told = KeyRotated(
+            previous=building.KEY.verifier.vkey,
+            next=THIRD.verifier.vkey,
+            author="",
+            reason="",
+            at_us=0,
+        )
+        handed = ledger.append(Commit(entries=[told.to_bytes()], heir=THIRD))
+        for number in range(4):
+            ledger.append(Commit(entries=[building.anchored(why=str(number))]))
+    with PinnedDatabase(url) as source:
+        kept = dict(source.checkpoints())
+    assert len(parse_unverified(kept[handed.size]).signatures) == 2
+    assert sum(signed_by_two(note, building.ORIGIN) for note in kept.values()) == 1
 
 
 def test_an_epoch_survives_a_pruning(rotated: Rotated, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from monitor.config.loader import load
 from monitor.daemon import rotating
+from monitor.daemon.committing import HandOver
 from monitor.daemon.control import ControlError, ask
 from monitor.daemon.folders import make_folders
 from monitor.daemon.keyring import Opened, open_ledger, signer_at
@@ -192,6 +193,25 @@ def test_a_key_in_a_token_takes_over(place: Place, monkeypatch: pytest.MonkeyPat
     assert run_inside(place, act) == 0
     assert judged(place).verdict == "intact"
     assert signer_of_mark(place)[1] == keys[1]
+
+
+def test_one_hand_over_waits_at_most(place: Place) -> None:
+    """A second one is refused until the first is committed, so that none is lost unseen."""
+    lost = LossCounted(since_us=0, until_us=1, counts={"late": 1})
+    done: list[int] = []
+
+    def handing() -> HandOver:
+        commit = Commit(entries=[lost.to_bytes()])
+        return HandOver(commit=commit, told=lambda committed: done.append(committed.size))
+
+    async def act(daemon: Daemon) -> None:
+        assert daemon.committing.hand_over(handing())
+        assert not daemon.committing.hand_over(handing())
+        await until("it is committed", lambda: done)
+        assert daemon.committing.hand_over(handing())
+
+    assert run_inside(place, act) == 0
+    assert len(done) == 2
 
 
 POINTS = ("before the commit", "after the commit", "after signing", "after the mark", "at the end")
