@@ -16,7 +16,7 @@ from monitor.cli.common import (
 from monitor.text import Language, preferred_language
 
 if TYPE_CHECKING:
-    from monitor.config.configuration import Agent, KeyPlan
+    from monitor.config.configuration import Agent
     from monitor.ledger.signer import NoteSigner, Verifier
 
 _MODE = 0o644
@@ -67,7 +67,7 @@ def rotate(
     else:
         done = _alone(agent, _from_file(agent, key, passphrase_file), reason, key)
         tell("cli.rotated", language, trust=agent.trusted_key, place=key, **done)
-    _old_key(agent.key, erase_old, language)
+    _old_key(agent, str(done["old"]), erase_old, language)
 
 
 def _configured(agent: "Agent", reason: str) -> dict[str, Any]:
@@ -140,11 +140,15 @@ def _alone(agent: "Agent", signer: "NoteSigner", reason: str, place: Path | None
     return {"entry": done.size - 1, "old": old.key_id.hex(), "new": following.key_id.hex()}
 
 
-def _old_key(plan: "KeyPlan", erasing: bool, lang: Language) -> None:
-    """Erase the outgoing key's file if that is wanted, else say where it lies."""
+def _old_key(agent: "Agent", key_id: str, erasing: bool, lang: Language) -> None:
+    """Erase the outgoing key's file if that is wanted and it is its, else say where it lies."""
     from monitor.config.configuration import FileKey
+    from monitor.daemon.keyring import unpinned
+    from monitor.ledger.errors import KeyFileError
     from monitor.ledger.files import erase
+    from monitor.secret import SecretError
 
+    plan = agent.key
     if not isinstance(plan, FileKey):
         tell("cli.rotate-kept", lang, place=f"{plan.token}, {plan.label}")
         return
@@ -153,6 +157,13 @@ def _old_key(plan: "KeyPlan", erasing: bool, lang: Language) -> None:
         tell("cli.rotate-kept", lang, place=plan.private.reference)
         return
     place = plan.private.base / name
+    try:
+        found = unpinned(plan, agent.origin).verifier.key_id.hex()
+    except (KeyFileError, SecretError):
+        found = ""
+    if found != key_id:  # agent.yaml was changed meanwhile: this file may be another key's
+        tell("cli.rotate-kept", lang, place=plan.private.reference)
+        return
     try:
         erase(place)
     except OSError as error:

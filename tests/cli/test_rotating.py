@@ -356,6 +356,16 @@ def test_a_running_agent_is_asked_to_rotate(recorded: Place, inside: Inside, spe
     assert (recorded.configuration / "secrets" / "log.key").exists()
 
 
+def test_another_keys_file_is_not_erased(recorded: Place, inside: Inside, speak: Speak) -> None:
+    """The agent handed over from a key that is not the one under key: any more."""
+    new = configured(recorded)
+    told = {"entry": 66, "previous": THIRD.verifier.vkey, "next": new.verifier.vkey}
+    speak({"rotate": told})
+    words = ("--reason", "x", "--erase-old", "-c", recorded.configuration)
+    assert inside("keys", "rotate", *words).code == 0
+    assert (recorded.configuration / "secrets" / "log.key").exists()
+
+
 def test_a_file_is_not_taken_while_the_agent_writes(recorded: Place, inside: Inside) -> None:
     """The daemon would go on with the old key: the sentence says how it is done."""
     configured(recorded)
