@@ -19,8 +19,10 @@ from policies.objective import Objective
 from policies.period import ServiceHours, parse_service_hours
 from policies.restitution import Terms
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Version of the accounting rules; see `docs/accounting.md`."""
+KNOWN_VERSIONS = (1, RULES_VERSION)
+"""By version 1 nothing was computed of singletons: such objectives are unmeasured."""
 TEXT_NAME = "accounting.json"
 """Its name among the texts of a configuration in force."""
 
@@ -40,6 +42,8 @@ class TargetTerms:
     provider: str = ""
     fee: int | None = None
     """Rupiah a month."""
+    formerly: tuple[str, ...] = ()
+    """Keys that it had before: what the ledger says of them is about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,10 @@ class ObjectiveTerms:
     """(c1 as a decimal text, block length in µs), availability by loss."""
     service_hours: tuple[str, ...]
     restitution: Terms | None
+    percentile: Decimal | None = None
+    """Of delay: which part of the probes must come back in time."""
+    count: int | None = None
+    """Of outages: the most that are allowed."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -71,6 +79,11 @@ class ObjectiveTerms:
     def hours(self) -> ServiceHours:
         """When it is owed."""
         return parse_service_hours(self.service_hours)
+
+    @property
+    def by_probes(self) -> bool:
+        """Whether singletons decide it, rather than the verdicts of rules."""
+        return self.loss is not None or self.indicator in ("loss", "delay")
 
     @property
     def most_lost(self) -> Fraction:
@@ -92,21 +105,31 @@ class Accounting:
         plain = {
             "accounting": self.version,
             "timezone": self.timezone,
-            "targets": {key: _plain(terms) for key, terms in self.targets.items()},
+            "targets": {key: _target_plain(terms) for key, terms in self.targets.items()},
             "objectives": [_objective_plain(one) for one in self.objectives],
         }
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def renamed(self) -> Mapping[str, str]:
+        """The key in force of each one that is not any more."""
+        return {
+            old: key
+            for key, terms in self.targets.items()
+            for old in terms.formerly
+            if old not in self.targets
+        }
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
         """The terms again; AccountingError for anything but a text of a known version."""
         try:
             plain = json.loads(raw)
-            if plain["accounting"] != RULES_VERSION:
+            if plain["accounting"] not in KNOWN_VERSIONS:
                 raise AccountingError(f"accounting rules of version {plain['accounting']}"[:80])
             found = cls(
+                version=int(plain["accounting"]),
                 timezone=str(ZoneInfo(plain["timezone"])),
-                targets={key: TargetTerms(**terms) for key, terms in plain["targets"].items()},
+                targets={key: _target_read(terms) for key, terms in plain["targets"].items()},
                 objectives=tuple(_objective_read(one) for one in plain["objectives"]),
             )
             for one in found.objectives:
@@ -135,6 +158,7 @@ def accounting_of(
                 role=target.role,
                 provider=target.provider,
                 fee=fees.get(key),
+                formerly=target.formerly,
             )
             for key, target in sorted(known.items())
         },
@@ -165,6 +189,8 @@ def _resolved(objective: Objective, targets: tuple[str, ...]) -> ObjectiveTerms:
         loss=loss,
         service_hours=tuple(source.service_hours),
         restitution=objective.terms,
+        percentile=objective.percentile,
+        count=objective.count,
     )
 
 
@@ -175,6 +201,17 @@ def _plain(terms: Any) -> dict[str, Any]:
         for name in terms.__slots__
         if (value := getattr(terms, name)) is not None
     }
+
+
+def _target_plain(terms: TargetTerms) -> dict[str, Any]:
+    plain = _plain(terms)
+    if not terms.formerly:
+        del plain["formerly"]
+    return plain
+
+
+def _target_read(plain: Mapping[str, Any]) -> TargetTerms:
+    return TargetTerms(**{**plain, "formerly": tuple(map(str, plain.get("formerly", ())))})
 
 
 def _objective_plain(terms: ObjectiveTerms) -> dict[str, Any]:
@@ -189,8 +226,11 @@ def _objective_read(plain: Mapping[str, Any]) -> ObjectiveTerms:
     values = {"ratio": None, "duration_us": None, "loss": None, "restitution": None, **plain}
     for name in ("measured_by", "targets", "service_hours"):
         values[name] = tuple(map(str, values[name]))
-    if values["ratio"] is not None:
-        values["ratio"] = Decimal(values["ratio"])
+    for name in ("ratio", "percentile"):
+        if values.get(name) is not None:
+            values[name] = Decimal(values[name])
+    if type(values.get("count", 0)) is not int:
+        raise TypeError("a count that is none")
     if values["loss"] is not None:
         ratio, over_us = values["loss"]
         values["loss"] = (str(ratio), int(over_us))

@@ -1,34 +1,25 @@
 """The figures of a period, target by target: from histories and terms alone. Pure and exact.
 
-A figure is an interval, from the worst case (what nobody saw was bad) to the best one (what nobody
-saw is left out). An objective is met when the worst case meets it, missed when the best case
-misses it, and undecided in between: nobody can say.
+What singletons decide is counted by another pass over the entries (`monitor.probed`): `wanted`
+says of what, and without it such objectives are unmeasured, never judged by something else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 
 from monitor.accounting import Accounting, ObjectiveTerms
+from monitor.goals import Outcome, judged, unmeasured
 from monitor.history import Histories
 from monitor.ledger.entry import SeriesDefined
-from policies.availability import Availability, Piece, availability, pieces
+from monitor.probed import ROUND_TRIP, Key
+from policies.availability import IN_BASE, Availability, Piece, availability, pieces
 from policies.budget import ErrorBudget, error_budget
-from policies.outages import Outage, OutageTimes, counted_us, outage_times, outages
+from policies.outages import Outage, OutageTimes, at_worst, counted_us, outage_times, outages
 from policies.period import Moments, Period
+from policies.probes import Probes, Wanted
 from policies.restitution import Restitution, Terms, restitution
-
-
-class Outcome(StrEnum):
-    """What an objective's window came to."""
-
-    MET = "met"
-    MISSED = "missed"
-    UNDECIDED = "undecided"
-    UNMEASURED = "unmeasured"
-    """No series of the target is judged by a rule that measures the objective."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +41,7 @@ class Figure:
     indicator: str
     outcome: Outcome
     goal: Decimal
-    """A ratio, or µs for a time to repair."""
+    """A ratio, µs or a count; see `monitor.goals.UNITS`."""
     worst: Fraction | None
     best: Fraction | None
     """Both in the unit of `goal`; of what is bounded from above the worst is the larger one."""
@@ -59,6 +50,10 @@ class Figure:
     times: OutageTimes
     budget: ErrorBudget | None
     owed: Owed | None
+    probes: Probes | None = None
+    """Where singletons decide."""
+    bound_us: int | None = None
+    """Of delay: in which time a probe has to come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +70,85 @@ class Asked:
         return start, max(start, min(end, self.until_us))
 
 
-COMPUTED = frozenset({"availability", "mttr"})
-"""Indicators that are computed from intervals of state."""
+COMPUTED = frozenset({"availability", "mttr", "mtbf", "outages", "longest-outage", "loss", "delay"})
+"""Indicators that are computed target by target."""
+SINCE_VERSION = 2
+"""From which version of the accounting rules on singletons decide anything."""
+Probed = Mapping[Key, Probes]
+
+
+def wanted(
+    accounting: Accounting, histories: Histories, asked: Asked, targets: frozenset[str] | None
+) -> dict[Key, Wanted]:
+    """What has to be counted of singletons before the figures can be; empty: nothing."""
+    found: dict[Key, Wanted] = {}
+    if accounting.version < SINCE_VERSION:
+        return found
+    for objective in accounting.objectives:
+        if not objective.by_probes or objective.indicator not in COMPUTED:
+            continue
+        owed_time = objective.hours.inside(asked.period)
+        for target in objective.targets:
+            if targets is not None and target not in targets:
+                continue
+            series = _probing(objective, target, histories)
+            if series:
+                base = _base(accounting, target, histories, asked.window, owed_time)
+                found[objective.policy, objective.id, target] = Wanted(
+                    series={one.number: one.withdrawn for one in series},
+                    window=asked.window,
+                    base=base,
+                    bound_us=objective.duration_us if objective.indicator == "delay" else None,
+                    block_us=objective.loss[1] if objective.loss else 0,
+                    most_lost=objective.most_lost,
+                )
+    return found
+
+
+def _probing(objective: ObjectiveTerms, target: str, histories: Histories) -> list[SeriesDefined]:
+    """The series whose singletons decide: those of a rule that measures the objective."""
+    series = histories.series_of(target, objective.measured_by, deciding=objective.loss is not None)
+    return [one for one in series if one.check in ROUND_TRIP]
+
+
+def _base(
+    accounting: Accounting,
+    target: str,
+    histories: Histories,
+    window: Moments,
+    owed_time: Sequence[Moments],
+) -> tuple[Moments, ...]:
+    terms = accounting.targets.get(target)
+    unseen = histories.of(target, terms.site if terms else "", ())
+    found = pieces(unseen, window, owed_time)
+    cuts = [(one.started_us, one.ended_us) for one in found if one.standing in IN_BASE]
+    joined: list[Moments] = []
+    for since, until in cuts:
+        if joined and joined[-1][1] == since:
+            since = joined.pop()[0]
+        joined.append((since, until))
+    return tuple(joined)
 
 
 def figures(
-    accounting: Accounting, histories: Histories, asked: Asked, targets: frozenset[str] | None
+    accounting: Accounting,
+    histories: Histories,
+    asked: Asked,
+    targets: frozenset[str] | None,
+    probed: Probed | None = None,
 ) -> Iterator[Figure]:
-    """Every objective of a kind that intervals decide, on every target or on these alone."""
+    """Every objective that is computed target by target, on every target or on these alone.
+
+    `probed`: what was counted of what is `wanted`.
+    """
     for objective in accounting.objectives:
         if objective.indicator not in COMPUTED:
             continue
         owed_time = objective.hours.inside(asked.period)
         for target in objective.targets:
             if targets is None or target in targets:
-                yield _figure(accounting, objective, target, histories, asked, owed_time)
+                probes = (probed or {}).get((objective.policy, objective.id, target))
+                yield _figure(accounting, objective, target, histories, asked, owed_time, probes)
 
 
 def _figure(
@@ -99,31 +158,34 @@ def _figure(
     histories: Histories,
     asked: Asked,
     owed_time: Sequence[Moments],
+    probes: Probes | None,
 ) -> Figure:
     series = histories.series_of(target, objective.measured_by)
-    found = standings(accounting, objective, target, histories, asked.window, owed_time, series)
-    sums, failed = availability(found), tuple(outages(found))
+    measured = bool(series) if not objective.by_probes else probes is not None
+    found = standings(
+        accounting, objective, target, histories, asked.window, owed_time, series, probes
+    )
+    by_time = objective.indicator not in ("loss", "delay")
+    sums, failed = availability(found), tuple(outages(found)) if by_time else ()
     times = outage_times(failed, sums.available_us)
-    if objective.indicator == "mttr":
-        goal, worst = Decimal(objective.duration_us or 0), times.mttr_us
-        best, outcome = worst, _repaired(times, goal, sums, measured=bool(series))
-    else:
-        goal, worst, best = objective.ratio or Decimal(0), sums.worst, sums.best
-        outcome = _availability_outcome(sums, goal) if series else Outcome.UNMEASURED
+    told = measured or not objective.by_probes
+    came = judged(objective, sums, found, times, probes) if told else unmeasured(objective)
     return Figure(
         policy=objective.policy,
         objective=objective.id,
         target=target,
         indicator=objective.indicator,
-        outcome=outcome,
-        goal=goal,
-        worst=worst,
-        best=best,
+        outcome=came.outcome if measured else Outcome.UNMEASURED,
+        goal=came.goal,
+        worst=came.worst,
+        best=came.best,
         sums=sums,
         outages=failed,
         times=times,
-        budget=_budget(objective, sums),
-        owed=_owed(accounting, objective, target, sums, failed, asked.period),
+        budget=_budget(objective, sums) if told else None,
+        owed=_owed(accounting, objective, target, found, asked) if measured else None,
+        probes=probes,
+        bound_us=objective.duration_us if objective.indicator == "delay" else None,
     )
 
 
@@ -135,30 +197,18 @@ def standings(
     window: Moments,
     owed_time: Sequence[Moments],
     series: Sequence[SeriesDefined],
+    probes: Probes | None = None,
 ) -> list[Piece]:
-    """How each moment of the window counts for this objective."""
+    """How each moment of the window counts for this objective.
+
+    Where singletons decide and nobody counted them, nothing was observed.
+    """
     terms = accounting.targets.get(target)
-    history = histories.of(target, terms.site if terms else "", series)
+    by_probes = objective.by_probes
+    history = histories.of(target, terms.site if terms else "", () if by_probes else series)
+    if by_probes and probes is not None:
+        history = replace(history, series=probes.tracks)
     return list(pieces(history, window, owed_time, unreachable_counts=objective.unreachable_counts))
-
-
-def _availability_outcome(sums: Availability, goal: Decimal) -> Outcome:
-    least = Fraction(goal)
-    if sums.worst is not None and sums.worst >= least:
-        return Outcome.MET
-    if sums.best is not None and sums.best < least:
-        return Outcome.MISSED
-    return Outcome.UNDECIDED
-
-
-def _repaired(times: OutageTimes, goal: Decimal, sums: Availability, *, measured: bool) -> Outcome:
-    """A mean time to repair above its most is missed; without any outage it is met where seen."""
-    if not measured:
-        return Outcome.UNMEASURED
-    if times.mttr_us is not None:
-        return Outcome.MISSED if times.mttr_us > goal else Outcome.MET
-    seen = sums.available_us + sums.unavailable_us
-    return Outcome.MET if seen and not times.count else Outcome.UNDECIDED
 
 
 def _budget(objective: ObjectiveTerms, sums: Availability) -> ErrorBudget | None:
@@ -173,32 +223,29 @@ def _owed(
     accounting: Accounting,
     objective: ObjectiveTerms,
     target: str,
-    sums: Availability,
-    failed: Sequence[Outage],
-    period: Period,
+    found: Sequence[Piece],
+    asked: Asked,
 ) -> Owed | None:
-    """What the provider of a link owes; None without terms, fee or whole months."""
+    """What the provider of a link owes; None without terms, fee or whole months that are over."""
     terms = accounting.targets.get(target)
-    months = months_of(period)
+    months = months_of(asked.period)
     if objective.restitution is None or objective.ratio is None or not months:
         return None
-    if terms is None or terms.fee is None:
+    if terms is None or terms.fee is None or asked.window != asked.period.window:
         return None
     fee = Decimal(terms.fee * months)
-    missed_us = counted_us(failed, objective.restitution.longer_than_us)
-    seen = _restitution(objective.restitution, fee, objective.ratio, missed_us, sums)
-    worst = _restitution(
-        objective.restitution, fee, objective.ratio, missed_us + sums.unseen_us, sums
-    )
+    seen = _restitution(objective.restitution, fee, objective.ratio, found)
+    worst = _restitution(objective.restitution, fee, objective.ratio, list(at_worst(found)))
     if seen is None or worst is None:
         return None
     return Owed(fee=fee, seen=seen, worst=worst)
 
 
 def _restitution(
-    terms: Terms, fee: Decimal, goal: Decimal, missed_us: int, sums: Availability
+    terms: Terms, fee: Decimal, goal: Decimal, found: Sequence[Piece]
 ) -> Restitution | None:
-    return restitution(terms, fee, goal, min(missed_us, sums.base_us), sums.base_us)
+    missed_us = counted_us(outages(found), terms.longer_than_us)
+    return restitution(terms, fee, goal, missed_us, availability(found).base_us)
 
 
 def months_of(period: Period) -> int:

@@ -2,7 +2,8 @@
 
 A series says something from its first observation on, until it is withdrawn; in between, where no
 observation covers a moment, it says "unobserved". So a target whose check was replaced is
-accounted for by the old series and then by the new one.
+accounted for by the old series and then by the new one. So does a series of a name that has no
+address of its family any more: nothing is written of it while the other family is observed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +40,8 @@ class Histories:
     ledgered: Ledgered
     until_us: int
     """Nothing is known after it: now, or the end of the log."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """The key in force of each one that is not any more (`Accounting.renamed`)."""
     _series: dict[str, list[SeriesDefined]] = field(init=False)
     _labels: dict[tuple[str, str], list[Moments]] = field(init=False)
     _declared: dict[str, list[DeclarationRow]] = field(init=False)
@@ -46,17 +49,24 @@ class Histories:
     def __post_init__(self) -> None:
         self._series, self._labels, self._declared = {}, {}, {}
         for one in self.ledgered.series:
-            self._series.setdefault(one.target, []).append(one)
+            self._series.setdefault(self.key_of(one.target), []).append(one)
         for label in self.ledgered.labels:
             until_us = self.until_us if label.until_us is None else label.until_us
-            key = label.label, label.target
+            key = label.label, self.key_of(label.target)
             self._labels.setdefault(key, []).append((label.since_us, until_us))
         for row in self.ledgered.declarations:
             if row.counts:
-                self._declared.setdefault(row.target, []).append(row)
+                self._declared.setdefault(self.key_of(row.target), []).append(row)
 
-    def series_of(self, target: str, measured_by: Iterable[str]) -> list[SeriesDefined]:
-        """The target's series whose availability is decided by one of these rules.
+    def key_of(self, target: str) -> str:
+        """The key in force of what an entry names."""
+        return self.renamed.get(target, target)
+
+    def series_of(
+        self, target: str, measured_by: Iterable[str], *, deciding: bool = True
+    ) -> list[SeriesDefined]:
+        """The target's series whose availability is decided by one of these rules; or all that
+        one of them judges, unless `deciding`.
 
         One that never was observed says nothing: a name may lack an address family.
         """
@@ -64,8 +74,10 @@ class Histories:
         return [
             one
             for one in self._series.get(target, ())
-            if one.rules
-            and one.rules[0].rpartition("/")[2] in wanted
+            if any(
+                rule.rpartition("/")[2] in wanted
+                for rule in (one.rules[:1] if deciding else one.rules)
+            )
             and self.ledgered.fold.until_us(one.number)
         ]
 
@@ -90,8 +102,23 @@ class Histories:
     def track(self, one: SeriesDefined) -> list[Span]:
         """What a series says, up to the moment that is known."""
         rows = self.ledgered.intervals.get(one.number, ())
+        ended = one.withdrawn or self._absent(one)
         return track_of(
-            rows, self.ledgered.fold, one.number, withdrawn=one.withdrawn, until_us=self.until_us
+            rows, self.ledgered.fold, one.number, withdrawn=ended, until_us=self.until_us
+        )
+
+    def _absent(self, one: SeriesDefined) -> bool:
+        """Whether the other family of its check went on being observed without it.
+
+        A probe that ends otherwise than by an absent address is an observation, be it a fault.
+        """
+        fold = self.ledgered.fold
+        covered_us = fold.until_us(one.number)
+        return bool(one.family) and any(
+            other.family not in (0, one.family)
+            and (other.check, other.vantage) == (one.check, one.vantage)
+            and fold.current(other.number)[2] > covered_us
+            for other in self._series.get(self.key_of(one.target), ())
         )
 
 

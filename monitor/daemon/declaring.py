@@ -62,7 +62,8 @@ def declaration_of(request: Mapping[str, Any], desk: Desk) -> Record:
     make = makes.get(str(request.get("act")))
     if make is None:
         raise ControlError("cli.request")
-    if len(desk.declarations.rows()) >= MOST_OPEN:
+    # Whoever cuts or decides makes room; those who declare more wait for them.
+    if make in (_maintenance, _exclusion) and len(desk.declarations.rows()) >= MOST_OPEN:
         raise ControlError("declare.too-many", count=MOST_OPEN)
     return make(request, desk)
 
@@ -81,7 +82,7 @@ def _maintenance(request: Mapping[str, Any], desk: Desk) -> Record:
         since_us=since_us,
         until_us=until_us,
         author=desk.author,
-        reason=_reason(request),
+        reason=reason_of(request),
         at_us=desk.now_us,
     )
 
@@ -94,7 +95,7 @@ def _cut(request: Mapping[str, Any], desk: Desk) -> Record:
         maintenance=row.id,
         until_us=desk.now_us,
         author=desk.author,
-        reason=_reason(request, needed=False),
+        reason=reason_of(request, needed=False),
         at_us=desk.now_us,
     )
 
@@ -112,6 +113,7 @@ def _exclusion(request: Mapping[str, Any], desk: Desk) -> Record:
         row = desk.incident(_integer(number))
         if row is None:
             raise ControlError("declare.no-incident", id=_integer(number))
+        _require_availability(row, desk.configuration)
         target, since_us = row.target, row.since_us
         until_us = row.ended_since_us if row.ended_since_us is not None else desk.now_us
     _require_order(since_us, until_us)
@@ -124,9 +126,16 @@ def _exclusion(request: Mapping[str, Any], desk: Desk) -> Record:
         cause=str(cause),
         incident=None if number is None else _integer(number),
         author=desk.author,
-        reason=_reason(request),
+        reason=reason_of(request),
         at_us=desk.now_us,
     )
+
+
+def _require_availability(row: IncidentRow, configuration: Configuration) -> None:
+    """An incident of another rule is no outage: its time may be months in which all was well."""
+    for rule in (rule for policy in configuration.policies for rule in policy.rules):
+        if (rule.policy, rule.id) == (row.policy, row.rule) and not rule.availability:
+            raise ControlError("declare.no-outage", id=row.id, rule=rule.id)
 
 
 def _decision(request: Mapping[str, Any], desk: Desk) -> Record:
@@ -139,7 +148,7 @@ def _decision(request: Mapping[str, Any], desk: Desk) -> Record:
         exclusion=row.id,
         approved=approved,
         author=desk.author,
-        reason=_reason(request, needed=False),
+        reason=reason_of(request, needed=False),
         at_us=desk.now_us,
     )
 
@@ -175,7 +184,8 @@ def _require_order(since_us: int, until_us: int) -> None:
         raise ControlError("declare.order", since=rfc3339(since_us), until=rfc3339(until_us))
 
 
-def _reason(request: Mapping[str, Any], *, needed: bool = True) -> str:
+def reason_of(request: Mapping[str, Any], *, needed: bool = True) -> str:
+    """What the person says why; ControlError where it is needed and missing."""
     reason = request.get("reason", "")
     if not isinstance(reason, str) or (needed and not reason.strip()):
         raise ControlError("declare.reason")

@@ -45,8 +45,10 @@ TABLES = (
     "incident",
     "label",
     "declaration",
+    "silence",
+    "held",
 )
-SAMPLE = 12
+SAMPLE = 4
 Edit = Callable[[sqlite3.Connection], object]
 
 
