@@ -77,7 +77,17 @@ defaults:
 # vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service, `page-integrity` menilai
 # page (pada layanan). Pedoman tls yang lebih ketat menunggu keputusan Anda: yang
 # tersebut di atas, `rfc9325` sampai `tls-post-quantum`.
-packs: [availability, delay-and-loss, redundancy, tls-baseline, web-posture, agent-health]
+# `iso27001-2022` and `bssn-4-2021` judge nothing: reports give a verdict of each of their controls.
+# `iso27001-2022` dan `bssn-4-2021` tidak menilai: laporan memberi putusan tiap kendalinya.
+packs:
+  - availability
+  - delay-and-loss
+  - redundancy
+  - tls-baseline
+  - web-posture
+  - agent-health
+  - iso27001-2022
+  - bssn-4-2021
 """
 
 SERVICES = """\
