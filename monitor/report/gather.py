@@ -41,7 +41,10 @@ from policies.aspects import RuleSum
 from policies.period import Moments
 
 HOUR_US = 3_600_000_000
-MOST_TLS_SERIES = 5_000
+MOST_POSTURES = 5_000
+"""Series whose newest evidence record is remembered."""
+SHOWN = ("tls", "web")
+"""Checks whose evidence records a report tells of."""
 DRILL = "drill"
 
 
@@ -104,7 +107,7 @@ class Gathered:
     seen: Counter[Seen] = field(default_factory=Counter)
     """Rows in which some rule was not met."""
     postures: dict[int, Posture] = field(default_factory=dict)
-    """Of the series of tls."""
+    """Of the series of the checks in SHOWN."""
     drills: list[tuple[int, OperatorAct]] = field(default_factory=list)
     configurations: list[tuple[int, ConfigurationInForce]] = field(default_factory=list)
     losses: Counter[str] = field(default_factory=Counter)
@@ -229,10 +232,10 @@ class Gathered:
         np.add.at(self._calm, definitions[calm], 1)
         rest = [column[~calm].tolist() for column in (definitions, digits, faults)]
         self.seen.update(map(Seen, *rest))
-        if group.check == "tls":
+        if group.check in SHOWN:
             places, times = group.record[inside].tolist(), at_us[inside].tolist()
             for n, place, at in zip(numbers.tolist(), places, times, strict=True):
-                if place and (n in self.postures or len(self.postures) < MOST_TLS_SERIES):
+                if place and (n in self.postures or len(self.postures) < MOST_POSTURES):
                     self.postures[n] = Posture(at, batch.records[place - 1])
 
     def _derived(self, changes: Changes) -> None:
