@@ -183,7 +183,7 @@ def made(source: Source, period: Period = NOVEMBER) -> Report:
     head = Checkpoint(origin=ORIGIN, size=proof.size, root=proof.root)
     asked = Asked(period=period, until_us=LAST_US)
     found = _gathered(source, head, asked, lambda _: None)
-    return report_of(found, asked, head.root, source.record)
+    return report_of(found, asked, head.root, source.record, lambda: source.entries(head.size))
 
 
 def test_the_report_after_the_boundary_says_what_the_whole_log_says(logs: Logs) -> None:
