@@ -14,24 +14,31 @@ each distinct evidence record that is really stored.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from monitor.derive import Changes, Fold, named_records, read_entry
 from monitor.halfway import Halfway, Keeper, StaleError, digest_of
+from monitor.ledger.batch import Batch
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
-from monitor.ledger.entry import EntryError, LogOpened, LogPruned
+from monitor.ledger.entry import CheckpointStamped, EntryError, LogOpened, LogPruned, Record
 from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
 from monitor.ledger.note import parse_unverified
 from monitor.ledger.signer import Verifier, encode_base64
+from monitor.ledger.stamp import Stamped
 from monitor.ledger.tiles import TILE_WIDTH, Tile, TileTree
 from monitor.ledger.witness import short_name
+from monitor.stamped import Stamps, moment
 from monitor.text import Language, say
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 MAX_FINDINGS = 20
 _LAST_SECOND = 253_402_300_799
@@ -101,6 +108,10 @@ class Source(Protocol):
 
         A witness is named as `monitor.ledger.witness.short_name` does.
         """
+        ...
+
+    def stamped(self) -> Iterator[tuple[int | None, bytes, bytes]]:
+        """(claimed size or None, note, reply) of every time-stamped checkpoint kept inside."""
         ...
 
     def pruned(self) -> tuple[int, int] | None:
@@ -188,6 +199,7 @@ class Proof:
     """Every trusted witness, whether it cosigned anything or not."""
     strangers: int = 0
     """Cosignatures of witnesses whose keys nobody named: they prove nothing here."""
+    stamps: Stamps = field(default_factory=Stamps)
     pruned: int = 0
     """Entries that were removed by a pruning that the log itself tells of."""
     unverifiable: int = 0
@@ -242,7 +254,9 @@ class Proof:
             said.append(say("verify.no-anchor", lang))
         if self.unusable is None and self.unsigned_tail:
             said.append(say("verify.unsigned-tail", lang, count=self.unsigned_tail))
-        return said if self.unusable is not None else [*said, *self._witnessed(lang)]
+        if self.unusable is not None:
+            return said
+        return [*said, *self._witnessed(lang), *self._stamped(lang)]
 
     def _witnessed(self, lang: Language) -> list[str]:
         said = []
@@ -253,6 +267,19 @@ class Proof:
             )
         if self.strangers:
             said.append(say("verify.strangers", lang, count=self.strangers))
+        return said
+
+    def _stamped(self, lang: Language) -> list[str]:
+        stamps, said = self.stamps, []
+        if stamps.proved:
+            values = {"count": stamps.proved, "size": stamps.size, "at": moment(stamps.at_us)}
+            said.append(say("verify.stamps", lang, **values))
+        elif stamps.roots and not stamps.tokens:
+            said.append(say("verify.unstamped", lang))
+        if stamps.unknown:
+            said.append(say("verify.stamps-unknown", lang, count=stamps.unknown))
+        if stamps.unchecked:
+            said.append(say("verify.stamps-unchecked", lang, count=stamps.unchecked))
         return said
 
     def as_json(self, lang: Language) -> dict[str, object]:
@@ -277,6 +304,14 @@ class Proof:
                     for name, one in self.witnesses.items()
                 ],
                 "unknown_cosignatures": self.strangers,
+                "time_stamps": {
+                    "tokens": self.stamps.tokens,
+                    "proved": self.stamps.proved,
+                    "unknown": self.stamps.unknown,
+                    "unchecked": self.stamps.unchecked,
+                    "size": self.stamps.size if self.stamps.proved else None,
+                    "at": moment(self.stamps.at_us) if self.stamps.proved else None,
+                },
                 **self._pruned(),
                 **self._rejudged(),
             },
@@ -333,15 +368,17 @@ def verify(
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     witnesses: Sequence[Verifier] = (),
     keeper: Keeper | None = None,
+    roots: "Sequence[Certificate]" = (),
 ) -> Proof:
-    """Recompute everything; `anchors`, `witnesses` and the keys, all of one log, are what the
-    caller trusts.
+    """Recompute everything; `anchors`, `witnesses`, `roots` (of time-stamping authorities) and the
+    keys, all of one log, are what the caller trusts.
 
     Each key counts only between the hand-overs that the log tells of. `keeper`: where to keep how
     far it came, and to go on from; StaleError where what is kept there does not fit: it is
     forgotten, so that the next attempt starts anew.
     """
-    proof = Proof(witnesses={short_name(one): Witnessed() for one in witnesses})
+    named = {short_name(one): Witnessed() for one in witnesses}
+    proof = Proof(witnesses=named, stamps=Stamps(roots=roots))
     verifiers = (trusted,) if isinstance(trusted, Verifier) else tuple(trusted)
     keys = _Keys(verifiers=verifiers, witnesses=tuple(witnesses), proof=proof)
     verifier = verifiers[0]
@@ -351,6 +388,7 @@ def verify(
         proof.add(None, "verify.origin", there=origin, here=verifier.name)
     expected = _checkpoints(source, keys, size, proof)
     _cosigned(source, keys, size, expected, proof)
+    _stamped(source, keys, size, expected, proof)
     _anchor(anchors, keys, size, expected, proof)
     walk = _Walk(source, verifier.name, proof, expected, keeper)
     tree = walk.run(size, progress)
@@ -426,6 +464,28 @@ def _cosigned(
             proof.add(None, "verify.cut", signed=head.size, size=size)
         else:
             _expect(expected, head, proof)
+
+
+def _stamped(
+    source: Source, keys: _Keys, size: int, expected: dict[int, list[bytes]], proof: Proof
+) -> None:
+    """Each of them is a checkpoint of the log besides, and its token is over just this note."""
+    for claimed, note, reply in source.stamped():
+        try:
+            head = keys.open(note)
+        except LedgerError as error:
+            proof.add(None, "verify.stamped", size=claimed or 0, why=str(error))
+            continue
+        if claimed not in (None, head.size):
+            proof.add(None, "verify.stamped-size", size=head.size, there=claimed or 0)
+        if head.size > size:
+            proof.add(None, "verify.cut", signed=head.size, size=size)
+        else:
+            _expect(expected, head, proof)
+        one = Stamped(authority="", size=head.size, time_us=0, note=note, reply=reply)
+        for finding in proof.stamps.take(one):
+            proof.add(finding.index, finding.what, **finding.values)
+    proof.stamps.ready()
 
 
 def _checkpoints(source: Source, keys: _Keys, size: int, proof: Proof) -> dict[int, list[bytes]]:
@@ -647,7 +707,10 @@ class _Walk:
         if index == self.pruning[0] and raw != self.pruning[1]:
             self.proof.add(index, "verify.entry", why="it was read twice and differs")
         self.leaves.append(leaf_hash(raw))
-        if not self.derivable or index < self.resumed.size:
+        if not self.derivable:
+            return
+        if index < self.resumed.size:
+            self._stamped_before(index, raw)
             return
         try:
             entry = read_entry(raw)
@@ -658,8 +721,21 @@ class _Walk:
             return
         if isinstance(entry, LogOpened) and entry.origin != self.origin:
             self.proof.add(index, "verify.origin", there=entry.origin, here=self.origin)
+        self._stamped(index, entry)
         for digest in named_records(entry):
             self._record(index, digest)
+
+    def _stamped(self, index: int, entry: Record | Batch) -> None:
+        found = self.proof.stamps.judge(index, entry)
+        if found is not None:
+            self.proof.add(found.index, found.what, **found.values)
+
+    def _stamped_before(self, index: int, raw: bytes) -> None:
+        """An entry that is not derived again: its tokens and roots may be other ones this time."""
+        if not (self.proof.stamps.proved or raw[2:3] == bytes((CheckpointStamped.CODE,))):
+            return
+        with suppress(EntryError):  # altered since: the root says so where what was kept is taken
+            self._stamped(index, read_entry(raw))
 
     def _record(self, index: int, digest: bytes) -> None:
         """What an entry names must be stored; looked at where it is named for the first time."""

@@ -71,6 +71,14 @@ def test_the_json_is_that_of_the_contract(url: str, tmp_path: Path) -> None:
         "figures": True,
         "witnesses": [],
         "unknown_cosignatures": 0,
+        "time_stamps": {
+            "tokens": 0,
+            "proved": 0,
+            "unknown": 0,
+            "unchecked": 0,
+            "size": None,
+            "at": None,
+        },
     }
     assert said["findings"] == []
 

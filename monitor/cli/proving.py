@@ -30,6 +30,7 @@ from monitor.cli.sources import (
     configured_witnesses,
     marks,
     not_later,
+    roots_of,
     showing_progress,
     source_at,
 )
@@ -111,6 +112,16 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    tsa: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tsa",
+            metavar="FILE",
+            help="Root certificates (PEM) of a time-stamping authority, instead of the configured"
+            " ones; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     archives: Annotated[
         list[Path] | None,
         typer.Option(
@@ -159,7 +170,16 @@ def verify(
     """
     language = preferred_language(lang)
     try:
-        outside = Outside(key, checkpoints or [], mark, witnesses or [], config, rejudge, resume)
+        outside = Outside(
+            key=key,
+            checkpoints=checkpoints or [],
+            mark=mark,
+            witnesses=witnesses or [],
+            tsa=tsa or [],
+            config=config,
+            rejudge=rejudge,
+            resume=resume,
+        )
         extra = (entry, archives or [])
         verdict = _verified(paths, extra, outside, language, as_json=as_json)
     except Exception as error:
@@ -180,6 +200,7 @@ class Outside:
     checkpoints: Sequence[Path]
     mark: Path | None
     witnesses: Sequence[str]
+    tsa: Sequence[Path]
     config: Path | None
     rejudge: bool = False
     """Whether to judge the observations again."""
@@ -247,8 +268,9 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         if not named:
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
+        roots = roots_of(outside.tsa, outside.config, own[0], keyed or outside.mark is not None)
         keeper = None if outside.resume is None else keeper_in(outside.resume, judged)
-        proof = prove(source, own, anchors, progress, named, keeper)
+        proof = prove(source, own, anchors, progress, named, keeper, roots)
         _audit(source, proof, progress, own)
         if outside.rejudge:
             judge_again(source, proof, progress)

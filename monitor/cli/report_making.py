@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +19,16 @@ from monitor.cli.common import BAD_INPUT, CommandError
 from monitor.cli.sources import showing_progress
 from monitor.cli.trust import keys_of, verifiers_of
 from monitor.clock import SystemClock
-from monitor.config.configuration import Configuration
+from monitor.config.configuration import Agent, Configuration
 from monitor.exported import ExportedLog
 from monitor.figures import Asked
 from monitor.ledger import anchor
 from monitor.ledger.checkpoint import Checkpoint, open_by_any
 from monitor.ledger.entry import EntryError
-from monitor.ledger.files import sync_directory
+from monitor.ledger.files import read_bounded, sync_directory
 from monitor.ledger.merkle import leaf_hash
 from monitor.ledger.signer import Verifier, encode_base64
+from monitor.ledger.stamp import MAX_ROOT_BYTES
 from monitor.ledger.tiles import TILE_WIDTH, TileTree
 from monitor.report.build import report_of
 from monitor.report.bundle import BUNDLE, write_bundle
@@ -126,6 +127,7 @@ def _make(wish: Wish, growing: Path) -> Made:
             files |= signed
         if "bundle" in wish.formats:
             whole = {**readmes(report, verifier), **_beside(found, source, verifier)}
+            whole |= _roots(agent)
             whole |= {f"report/{name}": content for name, content in files.items()}
             write_bundle(growing / BUNDLE, whole, growing / LOG)
     for name, content in files.items():
@@ -206,6 +208,18 @@ def _beside(found: Gathered, source: "Source", verifier: Verifier) -> dict[str, 
         if content is not None:
             beside[name] = content
     return beside
+
+
+def _roots(agent: Agent) -> dict[str, bytes]:
+    """The roots of the authorities that the agent asks, to compare with ones from elsewhere.
+
+    A file that cannot be read is left out: it proves nothing here anyway.
+    """
+    found = {}
+    for one in agent.time_stamps:
+        with suppress(OSError):
+            found[f"keys/tsa-{one.name}.pem"] = read_bounded(one.root, MAX_ROOT_BYTES)
+    return found
 
 
 def _digest(path: Path) -> bytes:

@@ -52,6 +52,15 @@ scope: []
 # canaries:
 #   gateway: {address: 192.0.2.254}
 
+# Who stamps the log once a day with a time that is not ours (RFC 3161), and what the agent does
+# by the calendar: the report of each month, pruning of what is old and reported.
+# Stempel waktu dari luar sekali sehari, laporan bulanan, dan pemangkasan menurut kalender.
+# time_stamps:
+#   - {name: tsa, url: "https://tsa.example/tsr", root: trust/tsa.pem, at: 03:00}
+# calendar:
+#   reports: {folder: /var/lib/sasando/reports, day: 1, at: 02:00}
+#   pruning: {archive: /var/lib/sasando/archive, day: 2, at: 04:00}
+
 # Settings by check for every target; a target's own `checks:` win.
 defaults:
   icmp: {interval: 60s, count: 5}
@@ -113,6 +122,7 @@ routes:
     enabled: false
     lang: id
     severity: warning
+    digest: daily 07:30                           # what the last day brought / ringkasan harian
 """
 
 POLICY = """\

@@ -4,15 +4,18 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Interval, MinLen
 from pydantic import Field, WithJsonSchema
 
+from monitor.calendar import LATEST_DAY
 from monitor.config.values import (
     Absolute,
     Address,
+    AuthorityUrl,
     Host,
+    Hour,
     Key,
     Length,
     Line,
@@ -30,6 +33,9 @@ from monitor.secret import Secret
 from monitor.text import Language
 
 DAY_US = 86_400_000_000
+MonthDay = Annotated[int, Interval(ge=1, le=LATEST_DAY)]
+"""A day that every month has."""
+ReportFormat = Literal["pdf", "html", "json", "oscal", "csv", "bundle"]
 
 CheckTable = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-checks": True})]
 """Settings by check; each is validated against its check's own dataclass."""
@@ -79,6 +85,51 @@ class WitnessEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeStampEntry:
+    """An authority that stamps the newest checkpoint once a day (RFC 3161)."""
+
+    name: Key
+    """For people, and in the log."""
+    url: AuthorityUrl
+    """https or http. It needs no scope: nothing is probed."""
+    root: Annotated[Line, MinLen(1)]
+    """PEM of its root certificates, got from its people; relative to this directory."""
+    at: Hour = "03:00"
+    """When it is asked, each day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportsEntry:
+    """The report of the month before, made once a month."""
+
+    folder: Absolute
+    """Where it is put: one directory a month, such as 2026-10."""
+    day: MonthDay = 1
+    at: Hour = "02:00"
+    formats: Annotated[list[ReportFormat], MinLen(1)] = field(
+        default_factory=lambda: [*get_args(ReportFormat)]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruningEntry:
+    """What is older than the retention, and reported, is archived and removed once a month."""
+
+    archive: Absolute
+    """Where the archives are put; nothing is removed that is not there and verified."""
+    day: MonthDay = 2
+    at: Hour = "04:00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEntry:
+    """What the agent does by the calendar, in the city's zone."""
+
+    reports: ReportsEntry | None = None
+    pruning: PruningEntry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEntry:
     """The whole of agent.yaml."""
 
@@ -111,6 +162,10 @@ class AgentEntry:
     """PEM of roots of your own beside the system's; relative to this directory."""
     witnesses: list[WitnessEntry] = field(default_factory=list)
     """Who cosigns the log's checkpoints; asked at each start, and once a minute at most."""
+    time_stamps: list[TimeStampEntry] = field(default_factory=list)
+    """Who stamps the log's checkpoints with a time that is not ours."""
+    calendar: CalendarEntry = field(default_factory=CalendarEntry)
+    """Monthly reports and pruning; without it people do both."""
     packs: list[str] = field(default_factory=list)
     """Bundled policies to judge by."""
     defaults: CheckTable = field(default_factory=dict)

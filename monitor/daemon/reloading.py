@@ -23,6 +23,7 @@ _FIXED = (
     "ca_file",
     "packets",
     "witnesses",
+    "time_stamps",
 )
 """Settings of agent.yaml that a running daemon cannot change: they need a restart."""
 _log = structlog.get_logger("sasando.daemon")

@@ -24,6 +24,7 @@ from monitor.config.problem import ConfigurationError
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.answers import answers, told
 from monitor.daemon.blockwatch import filtered_series, note_block
+from monitor.daemon.calendar import Calendar
 from monitor.daemon.committing import Committing
 from monitor.daemon.control import ControlError, ControlServer
 from monitor.daemon.legwatch import LegWatch
@@ -93,6 +94,7 @@ class Daemon:
             first = next(reader.read_entries(connection, 0, min(1, self.ledger.size)), None)
             self._pending = reader.pending_outbox(connection)
             cosigned = reader.newest_cosigned(connection)
+            stamped = reader.newest_stamped(connection)
         opened = read_record(first[1]) if first else None
         self._log_opened_us = opened.opened_us if isinstance(opened, LogOpened) else self.started_us
         self.registry = registry
@@ -136,6 +138,7 @@ class Daemon:
             tick_ms=start.tick_ms,
             results=self.take,
         )
+        self.calendar = Calendar(self, stamped)
         self.control = ControlServer(agent.control, answers(self), told(self))
         self._stored_at_start = self.stored_bytes()
         self._counted: dict[str, int] = {}
@@ -328,6 +331,8 @@ class Daemon:
         self.legs.second()
         self.committing.step()
         self.witnesses.second()
+        if self._ready:
+            self.calendar.second()
         self._feed_watchdog()
 
     def _committed(self) -> None:
@@ -344,8 +349,13 @@ class Daemon:
         if trouble is not None or self.recorder.waiting >= MOST_WAITING:
             raise ControlError("daemon.not-writing", cause=trouble.code if trouble else "full")
 
-    async def appended(self, entry: Record, records: Mapping[bytes, bytes]) -> int:
-        """The index of an entry, once it is committed.
+    async def appended(
+        self,
+        entry: Record,
+        records: Mapping[bytes, bytes],
+        beside: Callable[[], None] = lambda: None,
+    ) -> int:
+        """The index of an entry, once it is committed; `beside` adds what belongs to it.
 
         ControlError while nothing can be written: nothing is appended then; or when the commit
         takes too long: then it may still happen.
@@ -358,6 +368,7 @@ class Daemon:
                 index.set_result(position)
 
         self.recorder.add(entry, records, told)
+        beside()
         try:
             return await asyncio.wait_for(index, APPEND_S)
         except TimeoutError:
@@ -415,6 +426,7 @@ class Daemon:
         self.notifier.tell(STOPPING="1")
         self.sender.emergency("stopping", {})
         await self.control.close(0)
+        await self.calendar.stop()
         await asyncio.to_thread(self.sender.drain, 5_000_000)
         return DEFECT
 

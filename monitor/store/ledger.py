@@ -28,6 +28,7 @@ from monitor.ledger.epochs import in_force
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from monitor.ledger.signer import NoteSigner, Verifier
+from monitor.ledger.stamp import Stamped
 from monitor.ledger.tiles import TileTree, hash_reader
 from monitor.ledger.witness import Cosigned
 from monitor.model import Delivery, OutboxRow
@@ -67,6 +68,8 @@ class Commit:
     records: Mapping[bytes, bytes] = field(default_factory=dict)
     messages: Sequence[Message] = ()
     settled: Sequence[Delivery] = ()
+    stamps: Sequence[Stamped] = ()
+    """Time-stamped checkpoints that entries of this commit tell of."""
     at_us: int = 0
     """Wall clock, for the hour of the kept checkpoint only."""
 
@@ -172,6 +175,7 @@ class Ledger:
                 _store_entries(connection, first, commit)
                 apply_changes(connection, changes, tiles)
                 _store_outbox(connection, outbox, commit.settled)
+                _store_stamps(connection, commit.stamps)
                 self._advance_tree(connection, first, grown)
                 self._keep_checkpoint(connection, commit.at_us)
                 offered = tuple(self._offered)
@@ -404,6 +408,15 @@ def _store_entries(connection: Connection, first: int, commit: Commit) -> None:
         missing -= set(connection.execute(select(table.c.sha256).where(part)).scalars())
     fresh = ({"sha256": key, "bytes": commit.records[key]} for key in sorted(missing))
     write_rows(connection, insert(table), fresh)
+
+
+def _store_stamps(connection: Connection, stamps: Sequence[Stamped]) -> None:
+    table = schema.stamp
+    for one in stamps:
+        there = select(table.c.sha256).where(table.c.sha256 == one.sha256)
+        if connection.execute(there).first() is None:
+            names = ("sha256", "authority", "size", "note", "reply")
+            connection.execute(insert(table), {name: getattr(one, name) for name in names})
 
 
 def _store_outbox(
