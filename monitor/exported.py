@@ -2,8 +2,8 @@
 
 Enforces: every read is bounded; nothing but regular files below the directory is opened, and no
 symbolic link is followed; a size is a claim and costs nothing. Leaves to others: what the files
-say (`monitor.verify`). Other files beside `checkpoint`, `tile`, `evidence`, `cosigned` and
-`stamped` are not the log's.
+say (`monitor.verify`). Other files beside `checkpoint`, `handover`, `tile`, `evidence`, `cosigned`
+and `stamped` are not the log's.
 """
 
 import os
@@ -17,6 +17,7 @@ from monitor.derive import Changes, Fold
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
+from monitor.ledger.handover import HANDOVER, MOST_FOLLOWED
 from monitor.ledger.merkle import HASH_BYTES
 from monitor.ledger.note import MAX_NOTE_BYTES
 from monitor.ledger.stamp import MAX_REPLY_BYTES, REPLY, STAMPED
@@ -84,7 +85,9 @@ class ExportedLog:
         return self._origin, self._size, None
 
     def checkpoints(self) -> Iterator[tuple[int | None, bytes]]:
-        """The one checkpoint."""
+        """Those of hand-overs, then the one of the log as it stands."""
+        for path in islice(self._files(HANDOVER), MOST_FOLLOWED):
+            yield None, self._read(path, MAX_NOTE_BYTES) or b""
         if self._note is not None:
             yield None, self._note
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -28,6 +29,7 @@ from monitor.ledger.entry import CheckpointStamped, EntryError, LogOpened, LogPr
 from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
+from monitor.ledger.handover import Handover, followed
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
 from monitor.ledger.note import parse_unverified
 from monitor.ledger.signer import Verifier, encode_base64
@@ -206,6 +208,8 @@ class Proof:
     """Figures derived from them."""
     unreached: int = 0
     """Signed checkpoints of sizes below the boundary, whose roots cannot be computed any more."""
+    followed: tuple[Handover, ...] = ()
+    """Keys that nobody named, believed on the signed word of one that was."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
     sufficient: bool = False
@@ -248,6 +252,8 @@ class Proof:
         elif self.pruned and self.unusable is None:
             values = {"count": self.pruned, "figures": self.unverifiable}
             said.append(say("verify.pruned", lang, **values, checkpoints=self.unreached))
+        if self.unusable is None:
+            said += [_followed(one, lang) for one in self.followed]
         if self.full:
             said.append(say("verify.more", lang, count=MAX_FINDINGS))
         if self.unusable is None and self.anchor is None:
@@ -313,9 +319,21 @@ class Proof:
                     "at": moment(self.stamps.at_us) if self.stamps.proved else None,
                 },
                 **self._pruned(),
+                **self._followed(),
                 **self._rejudged(),
             },
             "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in self._told()],
+        }
+
+    def _followed(self) -> dict[str, object]:
+        """Which keys were believed without being named; no key where none was."""
+        if not self.followed:
+            return {}
+        return {
+            "followed": [
+                {"entry": one.index, "previous": one.previous.vkey, "next": one.next.vkey}
+                for one in self.followed
+            ]
         }
 
     def _told(self) -> list[Finding]:
@@ -351,6 +369,11 @@ class Proof:
         }
 
 
+def _followed(handed: Handover, lang: Language) -> str:
+    keys = {"previous": handed.previous.key_id.hex(), "next": handed.next.key_id.hex()}
+    return say("verify.followed", lang, index=handed.index, **keys)
+
+
 def _sentence(finding: Finding, lang: Language) -> str:
     said = say(finding.what, lang, **finding.values)
     return said if finding.index is None else say("verify.at", lang, index=finding.index, what=said)
@@ -373,13 +396,17 @@ def verify(
     """Recompute everything; `anchors`, `witnesses`, `roots` (of time-stamping authorities) and the
     keys, all of one log, are what the caller trusts.
 
-    Each key counts only between the hand-overs that the log tells of. `keeper`: where to keep how
-    far it came, and to go on from; StaleError where what is kept there does not fit: it is
-    forgotten, so that the next attempt starts anew.
+    Each key counts only between the hand-overs that the log tells of. A key that nobody named is
+    believed where a trusted one handed over to it and signed the tree that ends with its saying so.
+    `keeper`: where to keep how far it came, and to go on from; StaleError where what is kept there
+    does not fit: it is forgotten, so that the next attempt starts anew.
     """
     named = {short_name(one): Witnessed() for one in witnesses}
     proof = Proof(witnesses=named, stamps=Stamps(roots=roots))
     verifiers = (trusted,) if isinstance(trusted, Verifier) else tuple(trusted)
+    notes = chain((n for _, n in source.checkpoints()), (one.note for one in anchors))
+    proof.followed = followed(notes, source.entry, verifiers)
+    verifiers = (*verifiers, *(one.next for one in proof.followed))
     keys = _Keys(verifiers=verifiers, witnesses=tuple(witnesses), proof=proof)
     verifier = verifiers[0]
     origin, size, root = source.head()
@@ -393,6 +420,9 @@ def verify(
     walk = _Walk(source, verifier.name, proof, expected, keeper)
     tree = walk.run(size, progress)
     keys.judge(walk.fold.rotations if walk.derivable else None, proof)
+    for handed in proof.followed if walk.derivable else ():
+        if handed.rotation not in walk.fold.rotations:
+            proof.add(handed.index, "verify.handover-false")
     proof.root = tree.root()
     if root is not None and tree.size == size and root != proof.root:
         proof.add(None, "verify.root", size=size)

@@ -254,6 +254,8 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
     judged = None if "://" in path else Path(path)
     verifiers = trusted(outside.key, outside.config, judged)
     named = [one for place in outside.witnesses for one in _witnesses(place, judged)]
+    keyed = outside.key is not None
+    marked, own_marks = marks(outside.mark, outside.config, keyed, lang)
     with ExitStack() as stack:
         source = stack.enter_context(source_at(path))
         if archives:
@@ -262,8 +264,8 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         origin = source.head()[0]
         own = [one for one in verifiers if one.name == origin] or verifiers[:1]
         anchors = [anchored(file) for file in outside.checkpoints]
-        keyed = outside.key is not None
-        own_marks = marks(outside.mark, outside.config, own[0], keyed, lang)
+        if marked not in (None, own[0].name):
+            own_marks = []
         anchors += own_marks if outside.mark else not_later(own_marks, source, own, lang)
         if not named:
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)

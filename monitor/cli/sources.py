@@ -71,19 +71,22 @@ def anchored(file: Path) -> "Anchored":
 
 
 def marks(
-    mark: Path | None, config: Path | None, verifier: "Verifier", keyed: bool, lang: Language
-) -> "list[Anchored]":
-    """The high-water mark that was named, else the configured one of this very log."""
+    mark: Path | None, config: Path | None, keyed: bool, lang: Language
+) -> "tuple[str | None, list[Anchored]]":
+    """The high-water mark that was named (None), else the configured one and its log's origin.
+
+    Read it before what is verified: a log that goes on meanwhile is then ahead of it, not behind.
+    """
     from monitor.ledger import anchor
     from monitor.verify import Anchored
 
     if mark is not None:
-        return [anchored(mark)]
+        return None, [anchored(mark)]
     agent = _agent(config, keyed, lang)
-    if agent is None or agent.origin != verifier.name:
-        return []
-    note = anchor.read(agent.high_water_mark)
-    return [] if note is None else [Anchored(place=str(agent.high_water_mark), note=note)]
+    note = None if agent is None else anchor.read(agent.high_water_mark)
+    if agent is None or note is None:
+        return None, []
+    return agent.origin, [Anchored(place=str(agent.high_water_mark), note=note)]
 
 
 def not_later(

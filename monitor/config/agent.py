@@ -8,13 +8,21 @@ from zoneinfo import ZoneInfo
 
 from checks.scope import ScopeRange
 from monitor.calendar import minutes_of
-from monitor.config.configuration import Agent, FolderPlan, TimeStampPlan, WitnessPlan
+from monitor.config.configuration import (
+    Agent,
+    FileKey,
+    FolderPlan,
+    KeyPlan,
+    TimeStampPlan,
+    WitnessPlan,
+)
 from monitor.config.problem import Problem, problem, shown
-from monitor.config.schema import AgentEntry, PruningEntry, ReportsEntry
+from monitor.config.schema import AgentEntry, NextKeyEntry, PruningEntry, ReportsEntry
 from monitor.config.values import literal
 from monitor.config.yaml_tree import Tree
 from monitor.ledger.signer import Verifier
 from monitor.ledger.stamp import StampError, roots_in
+from monitor.ledger.token import TokenKey
 from monitor.secret import mask
 
 EXPIRY_NOTICE = timedelta(days=30)
@@ -28,8 +36,8 @@ def build_agent(entry: AgentEntry, directory: Path) -> Agent:
     return Agent(
         origin=entry.origin,
         vantage=entry.vantage,
-        key=entry.key.private,
-        passphrase=entry.key.passphrase,
+        key=_key(entry.key),
+        next_key=None if entry.key.next is None else _key(entry.key.next),
         language=entry.language,
         timezone=ZoneInfo(entry.timezone),
         state=state,
@@ -72,6 +80,25 @@ def _pruning(entry: PruningEntry | None) -> FolderPlan | None:
 
 def _at(hour: str) -> int:
     return minutes_of(hour) or 0
+
+
+def _key(entry: NextKeyEntry) -> KeyPlan:
+    """Where the key lies; `check_keys` made sure that it is said once."""
+    if entry.pkcs11 is not None:
+        token = entry.pkcs11
+        return TokenKey(module=token.module, token=token.token, label=token.label, pin=token.pin)
+    assert entry.private is not None
+    return FileKey(private=entry.private, passphrase=entry.passphrase)
+
+
+def check_keys(entry: AgentEntry, tree: Tree, problems: list[Problem]) -> None:
+    """A key lies in one place, and a token has a PIN instead of a passphrase."""
+    for path, one in ((("key",), entry.key), (("key", "next"), entry.key.next)):
+        if one is None:
+            continue
+        in_token = one.pkcs11 is not None
+        if (one.private is None) != in_token or (in_token and one.passphrase is not None):
+            problems.append(problem(tree.of_key(path), "key-place"))
 
 
 def _written_scope(entry: AgentEntry) -> Iterable[ScopeRange]:

@@ -14,6 +14,7 @@ from monitor.config.problem import Problem
 from monitor.config.schema import AccessEntry, ZoneEntry
 from monitor.ledger.signer import Verifier
 from monitor.ledger.stamp import roots_in
+from monitor.ledger.token import TokenKey
 from monitor.model import Target
 from monitor.secret import Secret
 from monitor.text import Language
@@ -63,14 +64,27 @@ class FolderPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileKey:
+    """A log key in PEM (PKCS#8)."""
+
+    private: Secret
+    passphrase: Secret | None = None
+    """None: whatever holds the key encrypts it (a systemd credential)."""
+
+
+KeyPlan = FileKey | TokenKey
+"""Where a log key lies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What agent.yaml says, with its defaults filled in; every path is absolute."""
 
     origin: str
     vantage: str
-    key: Secret
-    passphrase: Secret | None
-    """None: whatever holds the key encrypts it (a systemd credential)."""
+    key: KeyPlan
+    next_key: KeyPlan | None
+    """What `keys rotate` hands over to; in force from the entry on that says so."""
     language: Language
     timezone: ZoneInfo
     state: Path

@@ -13,6 +13,7 @@ from checks.scope import RangeScope
 from monitor.config.agent import (
     agent_warnings,
     build_agent,
+    check_keys,
     check_time_stamps,
     check_witnesses,
 )
@@ -71,6 +72,10 @@ class _Loading:
             raise ConfigurationError(self.problems)
         check_witnesses(entry, tree, self.problems)
         check_time_stamps(entry, self.directory, tree, self.problems)
+        before = len(self.problems)
+        check_keys(entry, tree, self.problems)
+        if len(self.problems) > before:
+            raise ConfigurationError(self.problems)
         agent = build_agent(entry, self.directory)
         self.warnings.extend(agent_warnings(entry, tree, self.today))
         targets = {target.key: target for target in targets_of(self.inventory)}

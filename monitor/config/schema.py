@@ -57,10 +57,41 @@ class ScopeEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """The log's signing key: PEM (PKCS#8), and its passphrase unless a credential encrypts it."""
+    """A signing key: PEM (PKCS#8), and its passphrase unless a credential encrypts it."""
 
     private: Secret
     passphrase: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEntry:
+    """A key in a PKCS#11 token (an HSM, a smart card), which it never leaves."""
+
+    module: Absolute
+    """The module's file, from the maker of the token."""
+    token: Annotated[Line, MinLen(1)]
+    """Label of the token."""
+    label: Annotated[Line, MinLen(1)]
+    """Label of the key pair in it."""
+    pin: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextKeyEntry:
+    """One of the two: `private` (PEM, PKCS#8, with its passphrase) or `pkcs11`."""
+
+    private: Secret | None = None
+    passphrase: Secret | None = None
+    """Unless a credential encrypts the key."""
+    pkcs11: TokenEntry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogKeyEntry(NextKeyEntry):
+    """The log's signing key, and while it is being rotated the next one."""
+
+    next: NextKeyEntry | None = None
+    """What `sasando keys rotate` hands over to. Afterwards move it up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +168,7 @@ class AgentEntry:
     """The log's name for ever; it names the key. A domain and a path of your own."""
     vantage: Key
     """Where the agent looks from."""
-    key: KeyEntry
+    key: LogKeyEntry
     language: Language = "id"
     timezone: Zone = "Asia/Makassar"
     """Cuts the days and months of the SLA."""

@@ -13,7 +13,7 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.config.judging import needs_told
-from monitor.daemon import declaring, issuing, jobs, show, silencing
+from monitor.daemon import declaring, issuing, jobs, rotating, show, silencing
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
@@ -73,6 +73,7 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         **silencing.answers(daemon),
         **issuing.answers(daemon),
         **jobs.answers(daemon),
+        **rotating.answers(daemon),
     }
 
 

@@ -19,7 +19,7 @@ import structlog
 
 from alerts.sender import Sender, new_outbox
 from monitor.clock import Clock, anchor_now
-from monitor.config.configuration import Configuration
+from monitor.config.configuration import Configuration, KeyPlan
 from monitor.config.problem import ConfigurationError
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.answers import answers, told
@@ -75,6 +75,8 @@ class Start:
     load: Callable[[], Configuration]
     """Reads the configuration again; ConfigurationError keeps the one in force."""
     tick_ms: int = 40
+    key: KeyPlan | None = None
+    """The key in force, as the configuration names it; None: the only one that it names."""
 
 
 class Daemon:
@@ -98,6 +100,7 @@ class Daemon:
         opened = read_record(first[1]) if first else None
         self._log_opened_us = opened.opened_us if isinstance(opened, LogOpened) else self.started_us
         self.registry = registry
+        self.key = start.key or start.configuration.agent.key
         self.plan: Plan = plan_of(start.configuration, registry)
         agent = start.configuration.agent
         routes = routes_of(start.configuration)
@@ -239,7 +242,7 @@ class Daemon:
                 return
 
     def _apply(self, configuration: Configuration) -> None:
-        require_same_log(self.plan.configuration, configuration)
+        require_same_log(self.plan.configuration, configuration, self.key)
         routes = routes_of(configuration)
         self.recorder.cut(anchor_now(self.clock))
         plan = plan_of(configuration, self.registry)

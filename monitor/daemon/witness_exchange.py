@@ -27,6 +27,8 @@ _SAID: Mapping[int, str] = {
     Code.NOT_SIGNED: "witness.answer-not-signed",
 }
 
+SignedBy = Callable[[bytes], Verifier]
+"""The log's key that signed a checkpoint of it."""
 Prove = Callable[[int, int], Awaitable[tuple[bytes, ...]]]
 """`await prove(old, size)`: the consistency proof out of the log's tiles."""
 
@@ -48,7 +50,7 @@ class Exchange:
     """Submits checkpoints of one log to one witness; `known` is the size that it has cosigned."""
 
     def __init__(
-        self, plan: WitnessPlan, log: Verifier, prove: Prove, ca_file: str = "", known: int = 0
+        self, plan: WitnessPlan, log: SignedBy, prove: Prove, ca_file: str = "", known: int = 0
     ) -> None:
         self.plan = plan
         self.known = known
@@ -75,7 +77,7 @@ class Exchange:
             raise WitnessConflictError("witness.other-history", self.known, size)
         if code != Code.COSIGNED:
             raise AnswerError(_SAID.get(code, "witness.answer-code"), http=code)
-        cosigned = read_cosignature(body, note, self._log, self.plan.verifier)
+        cosigned = read_cosignature(body, note, self._log(note), self.plan.verifier)
         self.known = size
         return cosigned
 

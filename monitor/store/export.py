@@ -2,7 +2,8 @@
 
 Written: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, `evidence/<sha256>`, and
 `cosigned/<n>`, the newest checkpoint that each witness cosigned, `stamped/<size>-<n>.checkpoint`
-with its time stamp `.tsr`, and `pruned` where the log does not begin at entry 0.
+with its time stamp `.tsr`, `pruned` where the log does not begin at entry 0, and
+`handover/<entry>`, the checkpoint with which each outgoing key vouches for the next one.
 The directory appears whole or not at all: it is made under another name and renamed. It holds no
 key, because a key found beside what it verifies proves nothing.
 """
@@ -17,6 +18,7 @@ from monitor.derive import named_records, read_entry
 from monitor.ledger.checkpoint import Checkpoint, read_unverified
 from monitor.ledger.entry import EntryError
 from monitor.ledger.files import create_durably, sync_directory
+from monitor.ledger.handover import HANDOVER, signed_by_two
 from monitor.ledger.merkle import HASH_BYTES
 from monitor.ledger.stamp import REPLY, STAMPED
 from monitor.ledger.tiles import PRUNED, TILE_WIDTH, TilePath, encode_bundle, paths_of
@@ -86,6 +88,9 @@ def _write(
         else:
             _tile(source, folder, path, path.level)
     create_durably(folder / "checkpoint", newest, _MODE)
+    for at, one in kept:
+        if at.size <= head.size and signed_by_two(one, head.origin):
+            _place(folder / HANDOVER / str(at.size - 1), one)
     _cosigned(source, folder, head.size)
     _stamped(source, folder, head.size)
     return head
