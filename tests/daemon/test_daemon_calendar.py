@@ -14,7 +14,7 @@ from monitor.config.loader import load
 from monitor.daemon import calendar as module
 from monitor.daemon.control import ControlError
 from monitor.daemon.folders import make_folders
-from monitor.daemon.keyring import signer_of
+from monitor.daemon.keyring import open_ledger
 from monitor.daemon.service import Daemon
 from monitor.exported import ExportedLog
 from monitor.ledger.entry import (
@@ -35,7 +35,7 @@ from monitor.ledger.stamp import roots_in
 from monitor.rejoined import Rejoined
 from monitor.store import reader
 from monitor.store.glance import reading
-from monitor.store.ledger import Commit, Ledger
+from monitor.store.ledger import Commit
 from monitor.store.pinned import PinnedDatabase
 from monitor.store.pruning import REPORT_ISSUED
 from monitor.text import LANGUAGES
@@ -313,7 +313,7 @@ def old_log(place: Place) -> tuple[int, int]:
     make_folders(agent)
     now_us = time.time_ns() // 1_000
     begun_us = now_us - 100 * DAY_US
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     opened = LogOpened(origin=ORIGIN, vantage="test", opened_us=begun_us, previous=None)
     entries = [opened.to_bytes()]
     for day in range(60):
