@@ -8,17 +8,19 @@ before, the evidence it names is stored; its leaf is in the stored tile; the roo
 every checkpoint at its size. At the end: every tile, every derived row, every evidence record.
 The first wrong thing is the first finding. Not checked here: that a probe told the truth.
 
-Memory: one tile of entries, the fold, at most `MAX_FINDINGS` findings, and 32 bytes and some for
+Memory: one page of entries, the fold, at most `MAX_FINDINGS` findings, and 32 bytes and some for
 each distinct evidence record that is really stored.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from monitor.derive import Changes, Fold, named_records, read_entry
+from monitor.derive import AT_ONCE, Fold, extent, read_entry, records_of
+from monitor.derived import Changes
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
 from monitor.ledger.entry import EntryError, LogOpened, LogPruned
 from monitor.ledger.epochs import Rotation, in_force, strangers
@@ -32,6 +34,8 @@ from monitor.ledger.witness import short_name
 from monitor.text import Language, say
 
 MAX_FINDINGS = 20
+MOST_BYTES = 8_000_000
+"""Of the entries of a page, but for its last one."""
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999."""
 
@@ -425,7 +429,6 @@ class _Walk:
         self.tree, self.fold = TileTree(), Fold()
         self.rebuild = source.rebuild()
         self.changes = Changes()
-        self.leaves: list[bytes] = []
         self.wanted: set[bytes] = set()
         self.snapshot: tuple[int, bytes] | None = None
         self.derivable = True
@@ -434,16 +437,12 @@ class _Walk:
     def run(self, size: int, progress: Callable[[int, int], None]) -> TileTree:
         snapshot_size, position = self.source.snapshot_size(), self._begin(size)
         self._snapshot(snapshot_size, position)
-        for index, raw in self.source.entries(size):
-            if index != position:
-                break
-            self._entry(index, raw)
-            position += 1
+        stops = {size, -1 if snapshot_size is None else snapshot_size, *self.expected}
+        for page in _pages(self.source.entries(size), position, stops):
+            self._page(position, page)
+            position += len(page)
             self._snapshot(snapshot_size, position)
-            if position % TILE_WIDTH == 0 or position in self.expected or position == size:
-                self._flush()
-                progress(position, size)
-        self._flush()
+            progress(position, size)
         if position < size:
             # What follows a gap has no place in any tree: nothing more can be derived.
             self.proof.add(position, "verify.missing", size=size)
@@ -500,23 +499,30 @@ class _Walk:
             self.proof.add(index, "verify.entry", why=str(error))
             return None
 
-    def _entry(self, index: int, raw: bytes) -> None:
-        if index == self.pruning[0] and raw != self.pruning[1]:
-            self.proof.add(index, "verify.entry", why="it was read twice and differs")
-        self.leaves.append(leaf_hash(raw))
-        if not self.derivable:
-            return
+    def _page(self, first: int, page: Sequence[bytes]) -> None:
+        """Entries taken together; what is found of them is told in their order."""
+        before = len(self.proof.findings)
+        place = self.pruning[0] - first
+        if 0 <= place < len(page) and page[place] != self.pruning[1]:
+            why = "it was read twice and differs"
+            self.proof.add(self.pruning[0], "verify.entry", why=why)
+        if self.derivable:
+            self._derive(first, page)
+        self._flush(list(map(leaf_hash, page)))
+        self.proof.findings[before:] = sorted(self.proof.findings[before:], key=_place)
+
+    def _derive(self, first: int, page: Sequence[bytes]) -> None:
+        position = first
         try:
-            entry = read_entry(raw)
-            self.fold.take(index, entry, self.changes)
+            for index, part in self.fold.taken(first, page, self.changes):
+                position = index + extent(part)
+                if isinstance(part, LogOpened) and part.origin != self.origin:
+                    self.proof.add(index, "verify.origin", there=part.origin, here=self.origin)
+                for named_at, digest in records_of(index, part):
+                    self._record(named_at, digest)
         except EntryError as error:
-            self.proof.add(index, "verify.entry", why=str(error))
+            self.proof.add(position, "verify.entry", why=str(error))
             self.derivable = False
-            return
-        if isinstance(entry, LogOpened) and entry.origin != self.origin:
-            self.proof.add(index, "verify.origin", there=entry.origin, here=self.origin)
-        for digest in named_records(entry):
-            self._record(index, digest)
 
     def _record(self, index: int, digest: bytes) -> None:
         """What an entry names must be stored; looked at where it is named for the first time."""
@@ -534,17 +540,14 @@ class _Walk:
         if wanted == position and self.derivable:
             self.snapshot = (position, self.fold.snapshot())
 
-    def _flush(self) -> None:
-        leaves = self.leaves
-        if not leaves:
-            return
+    def _flush(self, leaves: Sequence[bytes]) -> None:
         self.tree, tiles = self.tree.append(leaves)
         for tile in tiles:
             if tile.level == 0:
                 self._compare_leaves(tile)
         if self.rebuild is not None:
             self.rebuild.take(self.changes, tiles)
-        self.leaves, self.changes = [], Changes()
+        self.changes = Changes()
         for root in self.expected.get(self.tree.size, ()):
             if root != self.tree.root():
                 self.proof.add(None, "verify.checkpoint-root", size=self.tree.size)
@@ -572,6 +575,28 @@ class _Walk:
             for finding in self.rebuild.differences(lambda: self.snapshot):
                 self.proof.add(finding.index, finding.what, **finding.values)
             self.proof.unverifiable = self.rebuild.unverifiable
+
+
+def _pages(
+    entries: Iterable[tuple[int, bytes]], position: int, stops: Collection[int]
+) -> Iterator[list[bytes]]:
+    """The entries from a position on, up to the first gap: by pages that end at each stop."""
+    page, length = list[bytes](), 0
+    for index, raw in entries:
+        if index != position:
+            break
+        page.append(raw)
+        position, length = position + 1, length + len(raw)
+        if position % AT_ONCE == 0 or length > MOST_BYTES or position in stops:
+            yield page
+            page, length = [], 0
+    if page:
+        yield page
+
+
+def _place(finding: Finding) -> float:
+    """Where it stands in the log; what is of no entry comes last."""
+    return math.inf if finding.index is None else finding.index
 
 
 def _row_above(source: Source, boundary: int) -> Iterator[bytes]:

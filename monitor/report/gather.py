@@ -15,7 +15,8 @@ import numpy as np
 from alerts.payload import alert_id
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.declared import DeclarationRow
-from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow, RollupRow, read_entry
+from monitor.derive import Fold, read_entry
+from monitor.derived import Changes, IncidentRow, IntervalRow, LabelRow, RollupRow
 from monitor.history import Ledgered
 from monitor.ledger.batch import Batch, Group
 from monitor.ledger.columns import Ints

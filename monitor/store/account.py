@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
-from monitor.derive import Changes, Fold, IntervalRow
+from monitor.derive import Fold
+from monitor.derived import Changes, IntervalRow
 from monitor.history import Ledgered
 from monitor.ledger.entry import ConfigurationInForce, EntryError, read_record
 from monitor.store import reader, schema

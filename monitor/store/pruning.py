@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.derive import Changes, Fold, named_records, read_entry
+from monitor.derive import Fold, named_records, read_entry
+from monitor.derived import Changes
 from monitor.ledger.batch import Batch
 from monitor.ledger.entry import (
     PRUNING_STEP,
