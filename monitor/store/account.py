@@ -6,13 +6,14 @@ from sqlalchemy import Connection, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold
-from monitor.derived import Changes, IntervalRow
+from monitor.derived import IntervalRow
 from monitor.history import Ledgered
 from monitor.ledger.entry import ConfigurationInForce, EntryError, read_record
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
+from monitor.store.replay import replay
 
 _CONFIGURATION = bytes((ConfigurationInForce.CODE,))
 _LOOKED_BACK = 200_000
@@ -70,8 +71,7 @@ def fold_at(connection: Connection, size: int) -> Fold:
     """The fold at the newest entry: the snapshot, and what came after it."""
     kept = connection.execute(select(schema.fold)).one_or_none()
     fold = Fold.restored(kept.state) if kept else Fold()
-    for index, raw in reader.read_entries(connection, kept.size if kept else 0, size):
-        fold.apply(index, raw, Changes())
+    replay(connection, fold, kept.size if kept else 0, size)
     return fold
 
 

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.derive import Fold, named_records, read_entry
-from monitor.derived import Changes
 from monitor.ledger.batch import Batch
 from monitor.ledger.entry import (
     PRUNING_STEP,
@@ -29,6 +28,7 @@ from monitor.store.connect import place_of
 from monitor.store.errors import StoreError, store_error
 from monitor.store.glance import reading
 from monitor.store.ledger import Commit, Ledger
+from monitor.store.replay import replay
 
 _AT_ONCE = 500
 
@@ -115,8 +115,7 @@ def _state_at(connection: Connection, boundary: int) -> bytes:
         told = read_entry(raw)
         assert isinstance(told, LogPruned)
         fold = Fold.restored(reader.read_record(connection, told.state) or b"")
-    for index, raw in reader.read_entries(connection, first, boundary):
-        fold.apply(index, raw, Changes())
+    replay(connection, fold, first, boundary)
     return fold.snapshot()
 
 

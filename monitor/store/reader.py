@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Table, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from monitor.declared import DeclarationRow
+from monitor.derive import AT_ONCE
 from monitor.derived import IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
@@ -53,6 +54,19 @@ def read_entries(connection: Connection, first: int, end: int) -> Iterator[tuple
         for row in rows:
             yield integer(row[0]), blob(row[1])
         first = integer(rows[-1][0]) + 1
+
+
+def read_pages(connection: Connection, first: int, end: int) -> Iterator[tuple[int, list[bytes]]]:
+    """(index of the first one, bytes of each) of the same entries; a gap begins a page anew."""
+    start, page = first, list[bytes]()
+    for index, entry in read_entries(connection, first, end):
+        if page and (index != start + len(page) or len(page) == AT_ONCE):
+            yield start, page
+            page = []
+        start = start if page else index
+        page.append(entry)
+    if page:
+        yield start, page
 
 
 def read_tile(connection: Connection, level: int, index: int) -> bytes:
