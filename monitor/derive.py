@@ -46,6 +46,8 @@ AT_ONCE = 1_024
 _FEWEST = 2
 """Batches that are worth decoding together."""
 
+_STATES = tuple(State)
+
 Part = Record | Block
 """What is derived from at once: an entry, or batches that follow one another."""
 
@@ -154,6 +156,15 @@ class Fold:
         if number >= self.count or self.columns["last_us"][number] == NEVER:
             return 0
         return int(self.columns["until_us"][number])
+
+    def standings(self) -> list[tuple[State, int, int]]:
+        """(state, since_us, until_us) of every series, by number: as `current` and `until_us`."""
+        c, unseen = self.columns, (State.UNOBSERVED, 0, 0)
+        held = (c[name][: self.count].tolist() for name in ("state", "since_us", "until_us"))
+        return [
+            (_STATES[state], since_us, until_us) if until_us != NEVER else unseen
+            for state, since_us, until_us in zip(*held, strict=True)
+        ]
 
     def open_hour(self, number: int) -> RollupRow | None:
         """The rollup of a series' newest hour, which is not closed yet; None: nothing was seen."""

@@ -14,10 +14,11 @@ from fractions import Fraction
 from monitor.accounting import Accounting, ObjectiveTerms
 from monitor.history import Histories
 from monitor.ledger.entry import SeriesDefined
-from policies.availability import Availability, Piece, availability, pieces
+from policies.availability import Availability, Piece, pieces
 from policies.budget import ErrorBudget, error_budget
-from policies.outages import Outage, OutageTimes, counted_us, outage_times, outages
+from policies.outages import Outage, OutageTimes, counted_us, outage_times
 from policies.period import Moments, Period
+from policies.reckoning import reckoned
 from policies.restitution import Restitution, Terms, restitution
 
 
@@ -79,37 +80,51 @@ COMPUTED = frozenset({"availability", "mttr"})
 """Indicators that are computed from intervals of state."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """An objective and what is the same for each of its targets."""
+
+    accounting: Accounting
+    objective: ObjectiveTerms
+    histories: Histories
+    window: Moments
+    owed_time: Sequence[Moments]
+    months: int
+    agreed: Fraction
+    """Its ratio; 0 where it has none."""
+
+
 def figures(
     accounting: Accounting, histories: Histories, asked: Asked, targets: frozenset[str] | None
 ) -> Iterator[Figure]:
     """Every objective of a kind that intervals decide, on every target or on these alone."""
+    window, months = asked.window, months_of(asked.period)
     for objective in accounting.objectives:
         if objective.indicator not in COMPUTED:
             continue
         owed_time = objective.hours.inside(asked.period)
+        agreed = Fraction(objective.ratio or 0)
+        sought = _Sought(accounting, objective, histories, window, owed_time, months, agreed)
         for target in objective.targets:
             if targets is None or target in targets:
-                yield _figure(accounting, objective, target, histories, asked, owed_time)
+                yield _figure(sought, target)
 
 
-def _figure(
-    accounting: Accounting,
-    objective: ObjectiveTerms,
-    target: str,
-    histories: Histories,
-    asked: Asked,
-    owed_time: Sequence[Moments],
-) -> Figure:
+def _figure(sought: _Sought, target: str) -> Figure:
+    accounting, objective, histories = sought.accounting, sought.objective, sought.histories
     series = histories.series_of(target, objective.measured_by)
-    found = standings(accounting, objective, target, histories, asked.window, owed_time, series)
-    sums, failed = availability(found), tuple(outages(found))
+    terms = accounting.targets.get(target)
+    history = histories.of(target, terms.site if terms else "", series)
+    counts = objective.unreachable_counts
+    sums, found = reckoned(history, sought.window, sought.owed_time, unreachable_counts=counts)
+    failed = tuple(found)
     times = outage_times(failed, sums.available_us)
     if objective.indicator == "mttr":
         goal, worst = Decimal(objective.duration_us or 0), times.mttr_us
         best, outcome = worst, _repaired(times, goal, sums, measured=bool(series))
     else:
         goal, worst, best = objective.ratio or Decimal(0), sums.worst, sums.best
-        outcome = _availability_outcome(sums, goal) if series else Outcome.UNMEASURED
+        outcome = _availability_outcome(worst, best, goal) if series else Outcome.UNMEASURED
     return Figure(
         policy=objective.policy,
         objective=objective.id,
@@ -122,8 +137,8 @@ def _figure(
         sums=sums,
         outages=failed,
         times=times,
-        budget=_budget(objective, sums),
-        owed=_owed(accounting, objective, target, sums, failed, asked.period),
+        budget=_budget(sought, sums),
+        owed=_owed(sought, target, sums, failed),
     )
 
 
@@ -142,11 +157,12 @@ def standings(
     return list(pieces(history, window, owed_time, unreachable_counts=objective.unreachable_counts))
 
 
-def _availability_outcome(sums: Availability, goal: Decimal) -> Outcome:
-    least = Fraction(goal)
-    if sums.worst is not None and sums.worst >= least:
+def _availability_outcome(worst: Fraction | None, best: Fraction | None, goal: Decimal) -> Outcome:
+    least, of = goal.as_integer_ratio()
+    # Denominators are positive: comparing products compares the fractions.
+    if worst is not None and worst.numerator * of >= least * worst.denominator:
         return Outcome.MET
-    if sums.best is not None and sums.best < least:
+    if best is not None and best.numerator * of < least * best.denominator:
         return Outcome.MISSED
     return Outcome.UNDECIDED
 
@@ -161,25 +177,18 @@ def _repaired(times: OutageTimes, goal: Decimal, sums: Availability, *, measured
     return Outcome.MET if seen and not times.count else Outcome.UNDECIDED
 
 
-def _budget(objective: ObjectiveTerms, sums: Availability) -> ErrorBudget | None:
-    if objective.indicator != "availability" or objective.ratio is None:
+def _budget(sought: _Sought, sums: Availability) -> ErrorBudget | None:
+    if sought.objective.indicator != "availability" or sought.objective.ratio is None:
         return None
-    return error_budget(
-        Fraction(objective.ratio), sums.base_us, sums.unavailable_us, sums.unseen_us
-    )
+    return error_budget(sought.agreed, sums.base_us, sums.unavailable_us, sums.unseen_us)
 
 
 def _owed(
-    accounting: Accounting,
-    objective: ObjectiveTerms,
-    target: str,
-    sums: Availability,
-    failed: Sequence[Outage],
-    period: Period,
+    sought: _Sought, target: str, sums: Availability, failed: Sequence[Outage]
 ) -> Owed | None:
     """What the provider of a link owes; None without terms, fee or whole months."""
-    terms = accounting.targets.get(target)
-    months = months_of(period)
+    objective, months = sought.objective, sought.months
+    terms = sought.accounting.targets.get(target)
     if objective.restitution is None or objective.ratio is None or not months:
         return None
     if terms is None or terms.fee is None:
@@ -187,9 +196,11 @@ def _owed(
     fee = Decimal(terms.fee * months)
     missed_us = counted_us(failed, objective.restitution.longer_than_us)
     seen = _restitution(objective.restitution, fee, objective.ratio, missed_us, sums)
-    worst = _restitution(
-        objective.restitution, fee, objective.ratio, missed_us + sums.unseen_us, sums
-    )
+    unseen_us, worst = sums.unseen_us, seen
+    if unseen_us:
+        worst = _restitution(
+            objective.restitution, fee, objective.ratio, missed_us + unseen_us, sums
+        )
     if seen is None or worst is None:
         return None
     return Owed(fee=fee, seen=seen, worst=worst)
