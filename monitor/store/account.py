@@ -91,9 +91,8 @@ def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int,
         .order_by(table.c.series, table.c.started_us)
     )
     found: dict[int, list[IntervalRow]] = {}
-    for series, started_us, ended_us, state in connection.execute(query):
-        row = IntervalRow(series=series, started_us=started_us, ended_us=ended_us, state=state)
-        found.setdefault(series, []).append(row)
+    for row in map(IntervalRow._make, connection.execute(query).all()):
+        found.setdefault(row.series, []).append(row)
     return found
 
 

@@ -186,7 +186,10 @@ def table_rows(connection: Connection, name: str) -> Iterator[tuple[Any, ...]]:
     table = schema.metadata.tables[name]
     query = raw(table).order_by(*table.primary_key.columns).execution_options(yield_per=1_000)
     for row in connection.execute(query):
-        yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)
+        values = tuple(row)
+        if memoryview in map(type, values):
+            values = tuple(bytes(v) if isinstance(v, memoryview) else v for v in values)
+        yield values
 
 
 def pruned(connection: Connection) -> tuple[int, int] | None:
