@@ -7,7 +7,7 @@ cause. They are what was observed; the alert says beforehand what hangs on its t
 from collections.abc import Iterable
 from typing import Protocol
 
-from monitor.derived import IncidentRow
+from monitor.derive import IncidentRow
 from monitor.labels import UNREACHABLE
 
 

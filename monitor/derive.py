@@ -7,13 +7,15 @@ another are taken together.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from monitor.declared import DeclarationRow, Declarations, values_of
-from monitor.derived import Changes, IncidentRow, LabelRow, RollupRow
+from monitor.derived import HOUR_US as HOUR_US
+from monitor.derived import IntervalRow as IntervalRow
+from monitor.derived import RollupRow as RollupRow
 from monitor.ledger.batch import Batch
 from monitor.ledger.block import Block, scan
 from monitor.ledger.columns import Ints
@@ -50,6 +52,53 @@ _STATES = tuple(State)
 
 Part = Record | Block
 """What is derived from at once: an entry, or batches that follow one another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRow:
+    """Where an incident stands. `id` is the index of its opening entry."""
+
+    id: int
+    target: str
+    check: str
+    family: int
+    policy: str
+    rule: str
+    severity: int
+    reasons: tuple[str, ...]
+    since_us: int
+    opened_us: int
+    step: int
+    act: str
+    ended_since_us: int | None
+    ended_us: int | None
+    acknowledged_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRow:
+    """A label on a target's time; open while `until_us` is None. `id`: its first entry."""
+
+    id: int
+    label: str
+    target: str
+    cause: str
+    since_us: int
+    until_us: int | None
+
+
+@dataclass(slots=True)
+class Changes:
+    """Rows to insert or replace, by their primary keys."""
+
+    series: list[SeriesDefined] = field(default_factory=list)
+    intervals: list[IntervalRow] = field(default_factory=list)
+    rollups: list[RollupRow] = field(default_factory=list)
+    incidents: dict[int, IncidentRow] = field(default_factory=dict)
+    labels: dict[int, LabelRow] = field(default_factory=dict)
+    declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    settled: list[AlertSettled] = field(default_factory=list)
+    """Receipts of alerts: what the outbox says of them must agree."""
 
 
 class Fold:
@@ -295,7 +344,7 @@ class Fold:
         at_us = moments(block, self.anchors)
         if int(block.series.max()) >= self.count:
             raise EntryError("a batch that speaks of a series nobody defined")
-        self.ignored += observe(self.columns, block, at_us, changes)
+        self.ignored += observe(self.columns, block, at_us, (changes.intervals, changes.rollups))
 
 
 def moments(block: Block, anchors: Mapping[int, int]) -> Ints:

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from monitor.derive import Fold
-from monitor.derived import Changes
+from monitor.derive import Changes, Fold
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding

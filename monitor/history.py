@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from monitor.blocked import BLOCKED
 from monitor.declared import MAINTENANCE, DeclarationRow
-from monitor.derive import Fold
-from monitor.derived import IntervalRow, LabelRow
+from monitor.derive import Fold, IntervalRow, LabelRow
 from monitor.labels import BLIND, UNREACHABLE
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import State

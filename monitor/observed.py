@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.derived import HOUR_US, Changes, IntervalRow, RollupRow
+from monitor.derived import HOUR_US, IntervalRow, RollupRow
 from monitor.ledger.block import Block
 from monitor.ledger.columns import Bools, Ints
 from monitor.model import State
@@ -42,6 +42,8 @@ NEVER = -(1 << 62)
 _UNSET_MIN, _UNSET_MAX = 1 << 62, -(1 << 62)
 
 Columns = dict[str, Ints]
+Into = tuple[list[IntervalRow], list[RollupRow]]
+"""Where the rows go that are closed."""
 Sums = dict[str, Ints]
 """Columns of rollups, each as long as there are stretches."""
 
@@ -65,7 +67,7 @@ class _Rows:
         return last
 
 
-def observe(c: Columns, block: Block, at_us: Ints, changes: Changes) -> int:
+def observe(c: Columns, block: Block, at_us: Ints, into: Into) -> int:
     """Bring the columns up to date; how many observations changed nothing.
 
     Every series of the block is one of the columns; `at_us` is when each row started.
@@ -73,12 +75,12 @@ def observe(c: Columns, block: Block, at_us: Ints, changes: Changes) -> int:
     rows, ignored = _counting(c, block, at_us)
     if not len(rows.place):
         return ignored
-    _turns(c, rows, changes)
+    _turns(c, rows, into[0])
     last = rows.last()
     number, at = rows.number[last], rows.at_us[last]
     c["last_us"][number] = at
     c["until_us"][number] = at + c["interval_us"][number] * 3 // 2
-    _roll(c, block, rows, changes)
+    _roll(c, block, rows, into[1])
     return ignored
 
 
@@ -123,7 +125,7 @@ def _later(last_us: Ints, number: Ints, at: Ints) -> Bools:
     return np.array(kept, np.bool_)
 
 
-def _turns(c: Columns, rows: _Rows, changes: Changes) -> None:
+def _turns(c: Columns, rows: _Rows, closed: list[IntervalRow]) -> None:
     """Where a series changes its state, or is seen again after it was unobserved."""
     number, at, state = rows.number, rows.at_us, rows.state
     covered = _before(at + c["interval_us"][number] * 3 // 2, rows.first, c["until_us"][number])
@@ -135,16 +137,16 @@ def _turns(c: Columns, rows: _Rows, changes: Changes) -> None:
         began = moment
         if until != NEVER:
             if moment > until and was != State.UNOBSERVED:
-                changes.intervals.append(IntervalRow(n, since, until, was))
+                closed.append(IntervalRow(n, since, until, was))
                 since, was = until, int(State.UNOBSERVED)
             if was == now:
                 began = since
             else:
-                changes.intervals.append(IntervalRow(n, since, moment, was))
+                closed.append(IntervalRow(n, since, moment, was))
         c["state"][n], c["since_us"][n] = now, began
 
 
-def _roll(c: Columns, block: Block, rows: _Rows, changes: Changes) -> None:
+def _roll(c: Columns, block: Block, rows: _Rows, rolled: list[RollupRow]) -> None:
     """Sum each series' hours: those that are over become rows, the newest one stays open."""
     hour = rows.at_us // HOUR_US
     begins = rows.first | _begins(hour)
@@ -154,11 +156,11 @@ def _roll(c: Columns, block: Block, rows: _Rows, changes: Changes) -> None:
     stored = number[leading]
     same = c["hour"][stored] == hours[leading]
     closed = stored[~same & (c["hour"][stored] != NEVER)]
-    _emit(changes, closed, c["hour"][closed], {name: c[name][closed] for name in _ROLLED})
+    _emit(rolled, closed, c["hour"][closed], {name: c[name][closed] for name in _ROLLED})
     _add(sums, np.flatnonzero(leading)[same], {name: c[name][stored[same]] for name in _ROLLED})
     newest = np.ones(len(first), np.bool_)
     newest[:-1] = leading[1:]
-    _emit(changes, number[~newest], hours[~newest], {n: sums[n][~newest] for n in _ROLLED})
+    _emit(rolled, number[~newest], hours[~newest], {n: sums[n][~newest] for n in _ROLLED})
     c["hour"][number[newest]] = hours[newest]
     for name in _ROLLED:
         c[name][number[newest]] = sums[name][newest]
@@ -197,19 +199,19 @@ def _add(sums: Sums, places: Ints, stored: Mapping[str, Ints]) -> None:
     sums[high][places] = np.maximum(sums[high][places], stored[high])
 
 
-def _emit(changes: Changes, number: Ints, hour: Ints, sums: Sums) -> None:
+def _emit(rolled: list[RollupRow], number: Ints, hour: Ints, sums: Sums) -> None:
     if not len(number):
         return
     columns = {name: values.tolist() for name, values in sums.items()}
     for name, unset in (("delay_min_us", _UNSET_MIN), ("delay_max_us", _UNSET_MAX)):
         columns[name] = [None if value == unset else value for value in columns[name]]
     rows = zip(number.tolist(), hour.tolist(), *(columns[n] for n in _ROLLED), strict=True)
-    changes.rollups += map(RollupRow._make, rows)
+    rolled += map(RollupRow._make, rows)
 
 
 def open_rollup(c: Columns, number: int) -> RollupRow:
     """The sums of a series' newest hour."""
-    kept = Changes()
+    kept = list[RollupRow]()
     mine = np.array([number])
     _emit(kept, mine, c["hour"][mine], {name: c[name][mine] for name in _ROLLED})
-    return kept.rollups[0]
+    return kept[0]

@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from monitor.derive import AT_ONCE, Fold, extent, read_entry, records_of
-from monitor.derived import Changes
+from monitor.derive import AT_ONCE, Changes, Fold, extent, read_entry, records_of
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
 from monitor.ledger.entry import EntryError, LogOpened, LogPruned
 from monitor.ledger.epochs import Rotation, in_force, strangers

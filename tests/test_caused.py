@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from monitor.caused import Caused
-from monitor.derived import IncidentRow, LabelRow
+from monitor.derive import IncidentRow, LabelRow
 
 LABEL = LabelRow(
     id=1, label="unreachable", target="web", cause="core1,core2", since_us=20, until_us=30

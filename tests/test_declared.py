@@ -3,8 +3,7 @@
 import pytest
 
 from monitor.declared import APPROVED, PROPOSED, REFUSED, STANDS, DeclarationRow
-from monitor.derive import Fold
-from monitor.derived import Changes
+from monitor.derive import Changes, Fold
 from monitor.ledger.entry import EntryError
 from tests.store.building import (
     START_US,

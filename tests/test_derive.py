@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.derive import Fold, extent
-from monitor.derived import HOUR_US, Changes, IntervalRow, RollupRow
+from monitor.derive import HOUR_US, Changes, Fold, IntervalRow, RollupRow, extent
 from monitor.ledger.entry import BATCH_CODE, ClockAnchored, EntryError, SeriesDefined
 from monitor.model import FaultKind, State
 from tests.store.building import START_US, anchored, batch, observation, opened, series, stepped

@@ -16,7 +16,7 @@ from monitor.daemon.control import Answer, ControlError
 from monitor.daemon.ondemand import REASON_LIMIT
 from monitor.daemon.show import rfc3339
 from monitor.declared import EXCLUSION, MAINTENANCE, DeclarationRow, Declarations
-from monitor.derived import IncidentRow
+from monitor.derive import IncidentRow
 from monitor.ledger.entry import (
     EXCLUSION_CAUSES,
     MAX_INTERVAL_US,

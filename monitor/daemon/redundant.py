@@ -11,8 +11,7 @@ from typing import Any
 
 from checks.base import Leg
 from monitor.daemon.show import rfc3339
-from monitor.derive import Fold
-from monitor.derived import IntervalRow, LabelRow
+from monitor.derive import Fold, IntervalRow, LabelRow
 from monitor.labels import UNREACHABLE
 from monitor.ledger.entry import LabelSet
 from monitor.legs import LegPlan

@@ -6,8 +6,7 @@ from monitor.blocked import BLOCKED
 from monitor.daemon.blockwatch import filtered_series
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Recorder
-from monitor.derive import Fold
-from monitor.derived import IncidentRow, LabelRow
+from monitor.derive import Fold, IncidentRow, LabelRow
 from monitor.incident import Judged, Standing, Subject
 from monitor.labels import BLIND
 from monitor.ledger.entry import LabelSet

@@ -37,7 +37,7 @@ from monitor.daemon.setup import Plan, entries_of, plan_of, sights_of, subjects_
 from monitor.daemon.stopping import stop
 from monitor.daemon.witnessing import Witnesses
 from monitor.daemon.writer import Writer
-from monitor.derived import HOUR_US
+from monitor.derive import HOUR_US
 from monitor.engine.runner import Result, Runner
 from monitor.incident import Book
 from monitor.ledger.entry import LogOpened, Record, read_record

@@ -9,7 +9,7 @@ from alerts.payload import NAMED
 from checks.base import Outcome
 from monitor.caused import Caused, HasCause
 from monitor.daemon.plan import Item, Judgement
-from monitor.derived import IncidentRow
+from monitor.derive import IncidentRow
 from monitor.model import VERDICT_WORDS, Indeterminate, Severity, Target, Verdict, Violated
 from policies.rule import Rule
 from policies.selection import waiver_of

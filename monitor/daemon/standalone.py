@@ -16,7 +16,7 @@ from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.registry import Registry
 from monitor.daemon.setup import legs_of, plan_of
-from monitor.derived import IncidentRow
+from monitor.derive import IncidentRow
 from monitor.ledger.entry import LogOpened
 from monitor.sight import Look, Way
 from monitor.store import reader

@@ -15,8 +15,17 @@ import numpy as np
 from alerts.payload import alert_id
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.declared import DeclarationRow
-from monitor.derive import AT_ONCE, Fold, Part, moments
-from monitor.derived import Changes, IncidentRow, IntervalRow, LabelRow, RollupRow
+from monitor.derive import (
+    AT_ONCE,
+    Changes,
+    Fold,
+    IncidentRow,
+    IntervalRow,
+    LabelRow,
+    Part,
+    RollupRow,
+    moments,
+)
 from monitor.history import Ledgered
 from monitor.ledger.block import MOST_BYTES, Block
 from monitor.ledger.columns import Bools, Ints
@@ -245,7 +254,7 @@ def gather(
     any: start or reload the agent).
     """
     found = Gathered(window=window)
-    for page in pages(entries):
+    for page in pages(entries, found.size):
         changes = Changes()
         for index, part in found.fold.taken(found.size, page, changes):
             found._take(index, part)
@@ -256,9 +265,9 @@ def gather(
     return found
 
 
-def pages(entries: Iterable[tuple[int, bytes]]) -> Iterator[list[bytes]]:
-    """The entries, which begin at 0, many at a time; EntryError where one is missing."""
-    page, size, length = list[bytes](), 0, 0
+def pages(entries: Iterable[tuple[int, bytes]], size: int) -> Iterator[list[bytes]]:
+    """The entries, which begin at `size`, many at a time; EntryError where one is missing."""
+    page, length = list[bytes](), 0
     for index, raw in entries:
         if index != size:
             raise EntryError(f"entry {size} is missing")

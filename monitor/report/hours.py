@@ -5,7 +5,7 @@ Delay and loss are of the round trip (RFC 2681, RFC 6673); a lost singleton has 
 
 from collections.abc import Iterator, Sequence
 
-from monitor.derived import RollupRow
+from monitor.derive import RollupRow
 from monitor.report.gather import HOUR_US, Gathered
 from monitor.report.model import Bucket, DelayTrack
 from policies.period import Moments

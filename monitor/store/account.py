@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, LargeBinary, func, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
-from monitor.derive import Fold
-from monitor.derived import IntervalRow
+from monitor.derive import Fold, IntervalRow
 from monitor.history import Ledgered
 from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, read_record
 from monitor.store import reader, schema

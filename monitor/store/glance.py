@@ -9,8 +9,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.declared import DeclarationRow
-from monitor.derive import Fold
-from monitor.derived import IncidentRow, IntervalRow, LabelRow
+from monitor.derive import Fold, IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import EntryError, SeriesDefined
 from monitor.ledger.merkle import consistency_proof
 from monitor.ledger.tiles import hash_reader

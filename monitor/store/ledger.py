@@ -20,8 +20,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.derive import Fold
-from monitor.derived import HOUR_US, Changes
+from monitor.derive import HOUR_US, Changes, Fold
 from monitor.ledger import anchor
 from monitor.ledger.checkpoint import Checkpoint, open_by_any, sign_checkpoint
 from monitor.ledger.entry import EntryError

@@ -12,8 +12,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, create_engine, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.derive import Fold
-from monitor.derived import Changes
+from monitor.derive import Changes, Fold
 from monitor.ledger.finding import Finding
 from monitor.ledger.tiles import TILE_WIDTH, Tile
 from monitor.store import reader, schema

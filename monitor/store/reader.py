@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Select, Table, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from monitor.declared import DeclarationRow
-from monitor.derive import AT_ONCE
-from monitor.derived import IncidentRow, IntervalRow, LabelRow
+from monitor.derive import AT_ONCE, IncidentRow, IntervalRow, LabelRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
 from monitor.store import schema

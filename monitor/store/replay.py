@@ -2,8 +2,7 @@
 
 from sqlalchemy import Connection
 
-from monitor.derive import Fold
-from monitor.derived import Changes
+from monitor.derive import Changes, Fold
 from monitor.store import reader
 
 

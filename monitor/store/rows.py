@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
-from monitor.derived import Changes, IncidentRow, IntervalRow, LabelRow, RollupRow
+from monitor.derive import Changes, IncidentRow, IntervalRow, LabelRow, RollupRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.ledger.tiles import Tile
 from monitor.store import schema

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from monitor.daemon.redundant import Month, Site, month_of, site_shown, stored_legs, stored_of
-from monitor.derive import Fold
-from monitor.derived import IntervalRow, LabelRow
+from monitor.derive import Fold, IntervalRow, LabelRow
 from monitor.ledger.entry import LabelSet
 from monitor.legs import LegPlan
 from monitor.model import State

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from monitor.derive import Fold
-from monitor.derived import Changes
+from monitor.derive import Changes, Fold
 from monitor.ledger import anchor
 from monitor.ledger.checkpoint import open_checkpoint
 from monitor.ledger.entry import EntryError

@@ -15,8 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from monitor.derive import Fold
-from monitor.derived import Changes
+from monitor.derive import Changes, Fold
 from monitor.ledger.entry import ClockAnchored
 from monitor.model import State
 from monitor.sight import AGENT as BLIND
