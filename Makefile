@@ -5,7 +5,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
 # Processes that test at once. Most tests wait for something, so there may be more than cores.
-WORKERS ?= 4
+WORKERS ?= 6
 TOOLS := .venv-tools
 UV := $(TOOLS)/bin/uv
 RUN := $(VENV)/bin
@@ -14,6 +14,8 @@ SYNCED := $(VENV)/.synced
 # The system's own interpreter, or the one named by PYTHON; uv never fetches another.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# The tests start some two hundred processes, and each would compile a thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -26,7 +28,8 @@ demo: $(SYNCED) ## the whole job on a small city on loopback, without root (abou
 	$(RUN)/sasando demo
 
 test: parts lint types imports ## every check and test that gates a change
-	$(RUN)/python -m pytest -m "not benchmark" -n $(WORKERS) --dist loadfile $(PYTEST)
+	$(RUN)/python -m pytest -m "not benchmark" -n $(WORKERS) --dist loadfile \
+	  --no-loadscope-reorder $(PYTEST)
 
 lint: $(SYNCED) ## ruff: mistakes and layout
 	$(RUN)/ruff check .

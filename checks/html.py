@@ -12,8 +12,10 @@ from urllib.parse import urljoin
 
 from checks.html_charset import pieces
 from checks.html_form import Form, FormReader
-from checks.html_reference import printable, reference
+from checks.html_reference import reference
+from checks.html_refresh import refresh_target
 from checks.html_tokens import Tag, Text, Token, tokens, unescaped
+from checks.shown_url import shown_url
 
 TEXT_BOUND: Final = 65_536
 """Characters of visible text."""
@@ -88,6 +90,7 @@ class Outliner:
         self._tokens: Iterator[Token] = iter(())
         self._base = base_url
         self._scheme, self._host = reference(base_url, "", "")
+        self._own = self._absolute(""), self._scheme
         self._title: str | None = None
         self._text: list[str] = []
         self._room = TEXT_BOUND
@@ -100,7 +103,12 @@ class Outliner:
         self._csp: list[str] = []
         self._referrer = self._generator = ""
         self._based = self._cut = False
+        self._templates: list[tuple[bool, Callable[[], None]]] = []
+        """Of each open template whether it is hidden, and the way back to the forms outside."""
         self._silent = 0
+        """Open templates that are hidden."""
+        self._noscript: tuple[int, Callable[[], None]] | None = None
+        """Of an open noscript how many templates were open, and the way back."""
         self._over = False
 
     def step(self) -> bool:
@@ -153,7 +161,7 @@ class Outliner:
         if text.inside == "title":
             if self._title is None:
                 self._title = " ".join(unescaped(text.written[:4_096]).split())[:TITLE_BOUND]
-        elif text.inside in ("", "textarea", "xmp", "plaintext") and not self._silent:
+        elif text.inside in _SHOWN and not self._silent:
             self._show(text.written)
 
     def _show(self, written: str) -> None:
@@ -169,25 +177,53 @@ class Outliner:
         if tag.name not in _INLINE and self._text and self._text[-1] != " ":
             self._text.append(" ")
         if tag.name == "template":
-            # What stands in a template is not shown.
-            self._silent = max(0, self._silent + (-1 if tag.end else 1))
+            self._read_template(tag)
+        elif tag.name == "noscript":
+            self._read_noscript(tag)
         if tag.end:
             self._forms.end(tag.name)
             return
         self._forms.start(tag.name, tag.attributes)
         read = _READERS.get(tag.name)
-        if read is not None:
+        # A browser with scripts takes none of these from where it does not look.
+        ignored = tag.name in ("base", "meta") and (self._silent or self._noscript)
+        if read is not None and not ignored:
             read(self, tag.attributes)
 
+    def _read_template(self, tag: Tag) -> None:
+        """What stands in a template is not shown, save in a shadow root's (4.12.3)."""
+        if not tag.end:
+            root = tag.attributes.get("shadowrootmode", "").lower() in ("open", "closed")
+            self._templates.append((not root, self._forms.aside()))
+            self._silent += not root
+        elif self._templates:
+            hidden, back = self._templates.pop()
+            self._silent -= hidden
+            back()
+
+    def _read_noscript(self, tag: Tag) -> None:
+        """What is left open in it ends with it."""
+        if not tag.end:
+            self._noscript = self._noscript or (len(self._templates), self._forms.aside())
+        elif self._noscript is not None:
+            count, back = self._noscript
+            while len(self._templates) > count:
+                self._silent -= self._templates.pop()[0]
+            self._noscript = None
+            back()
+
     def _absolute(self, written: str) -> str:
-        """The URL without its query; of what is no URL a bounded piece."""
+        """The URL as it is kept (`shown_url`); of what is no URL a bounded piece."""
         try:
-            whole = urljoin(self._base, written.strip()).partition("#")[0]
+            whole = urljoin(self._base, written.strip())
         except ValueError:
             whole = written[:TITLE_BOUND]
-        return printable(whole.partition("?")[0])
+        return shown_url(whole)
 
     def _target(self, written: str) -> tuple[str, str]:
+        """An empty action is the page itself, wherever `base` moves the rest (4.10.22.3)."""
+        if not written:
+            return self._own
         return self._absolute(written), self._where(written)[0]
 
     def _where(self, written: str) -> tuple[str, str]:
@@ -209,17 +245,20 @@ class Outliner:
             self._cut = True
 
     def _read_link(self, attributes: Mapping[str, str]) -> None:
-        if "href" in attributes:
-            scheme, host = self._where(attributes["href"])
+        written = attributes.get("href", attributes.get("xlink:href"))
+        if written is not None:
+            scheme, host = self._where(written)
             if scheme in ("http", "https"):
                 self._note(self._links, host)
 
     def _read_script(self, attributes: Mapping[str, str]) -> None:
-        if "src" not in attributes:
+        # In SVG a script's source stands in href.
+        written = next((attributes[n] for n in _SCRIPT_SOURCES if n in attributes), None)
+        if written is None:
             self._inline += 1
             return
-        self._load("script", attributes["src"])
-        scheme, host = self._where(attributes["src"])
+        self._load("script", written)
+        scheme, host = self._where(written)
         if scheme in ("http", "https"):
             self._note(self._scripts, host)
 
@@ -249,6 +288,9 @@ class Outliner:
 
     def _read_frame(self, attributes: Mapping[str, str]) -> None:
         self._load("frame", attributes.get("src", ""))
+        written = attributes.get("srcdoc", "")
+        if written and not self._silent:  # a page within the page; of it the text alone is read
+            self._show(f" {_TAGS.sub(' ', written)} ")
 
     def _read_object(self, attributes: Mapping[str, str]) -> None:
         self._load("object", attributes.get("data", "") or attributes.get("src", ""))
@@ -270,9 +312,9 @@ class Outliner:
         content = attributes.get("content", "")
         match attributes.get("http-equiv", "").strip().lower():
             case "refresh" if self._refresh is None:
-                found = _REFRESH.match(content)
-                if found:
-                    self._refresh = self._absolute(found[1].strip("\"' "))
+                found = refresh_target(content)
+                if found is not None:
+                    self._refresh = self._absolute(found) if found else self._own[0]
             case "content-security-policy":
                 if len(self._csp) < _POLICIES_BOUND:
                     self._csp.append(content)
@@ -285,7 +327,10 @@ class Outliner:
                 self._generator = self._generator or content[:TITLE_BOUND]
 
 
-_REFRESH = re.compile(r"\s*[\d.]+\s*(?:[;,]\s*(?:[Uu][Rr][Ll]\s*=)?(.{0,2048}))?$", re.DOTALL)
+_TAGS = re.compile(r"<[^<>]*>")
+_SHOWN = frozenset({"", "textarea", "xmp", "plaintext"})
+"""Where text stands that is seen; empty: in no element of raw text."""
+_SCRIPT_SOURCES = ("src", "href", "xlink:href")
 _RELATIONS: Mapping[str, str] = {
     "stylesheet": "style",
     "preload": "preload",

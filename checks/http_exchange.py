@@ -6,10 +6,12 @@ from checks.address import literal_family
 from checks.attempt import Attempt
 from checks.base import Evidence
 from checks.failure import Failure
+from checks.html_reference import printable
 from checks.http_evidence import HttpEvidence, HttpSettings
 from checks.http_reply import Reply, ReplyReader
 from checks.http_request import Place, place, redirected
 from checks.national_filter import NO_FILTER, filter_of
+from checks.shown_url import shown_url
 from monitor.model import Family, Fault, FaultKind
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -186,8 +188,8 @@ class HttpAttempt(Attempt):
             blocked_by=reason if outcome == "blocked" else None,
             as_expected=None if outcome == "blocked" else self._as_expected(whole, reply, matches),
             body_matches=matches,
-            encoding=reply.encoding[:_LOCATION_BOUND] or None,
-            location=reply.location.partition("?")[0][:_LOCATION_BOUND] or None,
+            encoding=printable(reply.encoding[:_LOCATION_BOUND]) or None,
+            location=shown_url(reply.location)[:_LOCATION_BOUND] or None,
             redirects=tuple(self.hops),
             final_url=self.at.shown,
             server_address=self.address or None,

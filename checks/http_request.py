@@ -6,6 +6,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from checks.address import ascii_host, checked_port, literal_family
+from checks.shown_url import shown_url
 from monitor.model import Family
 
 URL_BOUND = 2_048
@@ -58,8 +59,8 @@ class Place:
 
     @property
     def shown(self) -> str:
-        """The URL as it is kept: without its query, which may carry a session or a token."""
-        return self.url.partition("?")[0]
+        """The URL as it is kept: without what may carry a session or a token."""
+        return shown_url(self.url)
 
 
 @lru_cache(maxsize=16_384)
@@ -97,11 +98,17 @@ def place(url: str) -> Place:
 
 
 def redirected(base: Place, location: str) -> Place:
-    """The place a Location field points to (RFC 9110, 10.2.2); ValueError as for `place`."""
+    """The place a Location field points to (RFC 9110, 10.2.2).
+
+    ValueError without a word of the peer's: what it wrote may hold a session or a token.
+    """
     if len(location) > URL_BOUND:
         raise ValueError(f"the URL is longer than {URL_BOUND} characters")
     reference = quote(location.strip().encode("latin-1", "replace"), safe=_SAFE)
-    return place(urljoin(base.url, reference))
+    try:
+        return place(urljoin(base.url, reference))
+    except ValueError:
+        raise ValueError("it leads to no http:// or https:// URL to be asked for") from None
 
 
 @lru_cache(maxsize=1_024)

@@ -30,8 +30,11 @@ FILTER_HOSTS = (
 TITLES = frozenset({"internet positif", "internetpositif", "laman labuh", "trustpositif"})
 """Titles of landing pages, lower case; they must be the whole title."""
 _ENTRIES = 200
+_SMALL = 16_384
+"""Bytes of a page that may be nothing but a way to the landing page. A larger one has content of
+its own: a frame in it may be the ministry's search, a script the answer to a button."""
 _LEADS = re.compile(
-    rb"(?:<i?frame\b[^>]{0,200}?\bsrc|<meta\b[^>]{0,200}?\burl|\blocation(?:\.href)?"
+    rb"(<i?frame\b[^>]{0,200}?\bsrc|<meta\b[^>]{0,200}?\burl|\blocation(?:\.href)?"
     rb"|\blocation\.(?:replace|assign))\s*[=(]\s*[\"']?\s*(?:https?:)?//([a-z0-9.-]{1,255})"
 )
 """What takes a visitor elsewhere without being asked; a link does not."""
@@ -78,16 +81,19 @@ class Filter:
             except ValueError:
                 return ""
         readable = reply.end == "complete" and reply.encoding in ("", "identity")
-        return self.of_page(reply.start) if readable else ""
+        return self.of_page(reply.start, reply.size) if readable else ""
 
-    def of_page(self, start: bytes) -> str:
-        """What in the first bytes of a page is the landing page's own; empty: nothing."""
+    def of_page(self, start: bytes, size: int = 0) -> str:
+        """What in the first bytes of a page is the landing page's own; empty: nothing.
+
+        `size`: bytes of the whole page.
+        """
         if not self:
             return ""
         start = start.lower()
         for lead in _LEADS.finditer(start):
-            found = self.of_host(lead[1].decode("ascii"))
-            if found:
+            found = self.of_host(lead[2].decode("ascii"))
+            if found and (size <= _SMALL or lead[1].startswith(b"<meta")):
                 return found
         title = _TITLE.search(start)
         text = b"" if title is None else b" ".join(title[1].split())

@@ -40,6 +40,8 @@ class TargetTerms:
     provider: str = ""
     fee: int | None = None
     """Rupiah a month."""
+    formerly: tuple[str, ...] = ()
+    """Keys that it had before: what the ledger says of them is about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +94,19 @@ class Accounting:
         plain = {
             "accounting": self.version,
             "timezone": self.timezone,
-            "targets": {key: _plain(terms) for key, terms in self.targets.items()},
+            "targets": {key: _target_plain(terms) for key, terms in self.targets.items()},
             "objectives": [_objective_plain(one) for one in self.objectives],
         }
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def renamed(self) -> Mapping[str, str]:
+        """The key in force of each one that is not any more."""
+        return {
+            old: key
+            for key, terms in self.targets.items()
+            for old in terms.formerly
+            if old not in self.targets
+        }
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -106,7 +117,7 @@ class Accounting:
                 raise AccountingError(f"accounting rules of version {plain['accounting']}"[:80])
             found = cls(
                 timezone=str(ZoneInfo(plain["timezone"])),
-                targets={key: TargetTerms(**terms) for key, terms in plain["targets"].items()},
+                targets={key: _target_read(terms) for key, terms in plain["targets"].items()},
                 objectives=tuple(_objective_read(one) for one in plain["objectives"]),
             )
             for one in found.objectives:
@@ -135,6 +146,7 @@ def accounting_of(
                 role=target.role,
                 provider=target.provider,
                 fee=fees.get(key),
+                formerly=target.formerly,
             )
             for key, target in sorted(known.items())
         },
@@ -175,6 +187,17 @@ def _plain(terms: Any) -> dict[str, Any]:
         for name in terms.__slots__
         if (value := getattr(terms, name)) is not None
     }
+
+
+def _target_plain(terms: TargetTerms) -> dict[str, Any]:
+    plain = _plain(terms)
+    if not terms.formerly:
+        del plain["formerly"]
+    return plain
+
+
+def _target_read(plain: Mapping[str, Any]) -> TargetTerms:
+    return TargetTerms(**{**plain, "formerly": tuple(map(str, plain.get("formerly", ())))})
 
 
 def _objective_plain(terms: ObjectiveTerms) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from fractions import Fraction
 from monitor.accounting import Accounting, ObjectiveTerms
 from monitor.history import Histories
 from monitor.ledger.entry import SeriesDefined
-from policies.availability import Availability, Piece, pieces
+from policies.availability import Availability, History, Piece, Standing, pieces
 from policies.budget import ErrorBudget, error_budget
-from policies.outages import Outage, OutageTimes, counted_us, outage_times
+from policies.outages import Outage, OutageTimes, counted_us, outage_times, outages
 from policies.period import Moments, Period
 from policies.reckoning import reckoned
-from policies.restitution import Restitution, Terms, restitution
+from policies.restitution import Restitution, restitution
 
 
 class Outcome(StrEnum):
@@ -90,6 +90,8 @@ class _Sought:
     window: Moments
     owed_time: Sequence[Moments]
     months: int
+    over: bool
+    """Whether the whole period is known."""
     agreed: Fraction
     """Its ratio; 0 where it has none."""
 
@@ -104,7 +106,8 @@ def figures(
             continue
         owed_time = objective.hours.inside(asked.period)
         agreed = Fraction(objective.ratio or 0)
-        sought = _Sought(accounting, objective, histories, window, owed_time, months, agreed)
+        over = window == asked.period.window
+        sought = _Sought(accounting, objective, histories, window, owed_time, months, over, agreed)
         for target in objective.targets:
             if targets is None or target in targets:
                 yield _figure(sought, target)
@@ -138,7 +141,7 @@ def _figure(sought: _Sought, target: str) -> Figure:
         outages=failed,
         times=times,
         budget=_budget(sought, sums),
-        owed=_owed(sought, target, sums, failed),
+        owed=_owed(sought, target, history, sums, failed) if series else None,
     )
 
 
@@ -184,32 +187,39 @@ def _budget(sought: _Sought, sums: Availability) -> ErrorBudget | None:
 
 
 def _owed(
-    sought: _Sought, target: str, sums: Availability, failed: Sequence[Outage]
+    sought: _Sought, target: str, history: History, sums: Availability, failed: Sequence[Outage]
 ) -> Owed | None:
-    """What the provider of a link owes; None without terms, fee or whole months."""
+    """What the provider of a link owes; None without terms, fee or whole months that are over."""
     objective, months = sought.objective, sought.months
     terms = sought.accounting.targets.get(target)
     if objective.restitution is None or objective.ratio is None or not months:
         return None
-    if terms is None or terms.fee is None:
+    if terms is None or terms.fee is None or not sought.over:
         return None
     fee = Decimal(terms.fee * months)
-    missed_us = counted_us(failed, objective.restitution.longer_than_us)
-    seen = _restitution(objective.restitution, fee, objective.ratio, missed_us, sums)
-    unseen_us, worst = sums.unseen_us, seen
-    if unseen_us:
-        worst = _restitution(
-            objective.restitution, fee, objective.ratio, missed_us + unseen_us, sums
-        )
+    ratio, longer_than_us = objective.ratio, objective.restitution.longer_than_us
+    missed_us = counted_us(failed, longer_than_us)
+    seen = restitution(objective.restitution, fee, ratio, missed_us, sums.base_us)
+    worst = seen
+    if sums.unseen_us:
+        if longer_than_us:
+            missed_us = counted_us(outages(_at_worst(sought, history)), longer_than_us)
+        else:  # however it is cut into outages, all of it counts
+            missed_us += sums.unseen_us
+        worst = restitution(objective.restitution, fee, ratio, missed_us, sums.base_us)
     if seen is None or worst is None:
         return None
     return Owed(fee=fee, seen=seen, worst=worst)
 
 
-def _restitution(
-    terms: Terms, fee: Decimal, goal: Decimal, missed_us: int, sums: Availability
-) -> Restitution | None:
-    return restitution(terms, fee, goal, min(missed_us, sums.base_us), sums.base_us)
+def _at_worst(sought: _Sought, history: History) -> Iterator[Piece]:
+    """The same time, had the service been down whenever nobody saw it."""
+    counts = sought.objective.unreachable_counts
+    for piece in pieces(history, sought.window, sought.owed_time, unreachable_counts=counts):
+        if piece.standing is Standing.UNOBSERVED:
+            yield piece._replace(standing=Standing.UNAVAILABLE, cause="")
+        else:
+            yield piece
 
 
 def months_of(period: Period) -> int:

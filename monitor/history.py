@@ -2,7 +2,8 @@
 
 A series says something from its first observation on, until it is withdrawn; in between, where no
 observation covers a moment, it says "unobserved". So a target whose check was replaced is
-accounted for by the old series and then by the new one.
+accounted for by the old series and then by the new one. So does a series of a name that has no
+address of its family any more: nothing is written of it while the other family is observed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +41,8 @@ class Histories:
     ledgered: Ledgered
     until_us: int
     """Nothing is known after it: now, or the end of the log."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """The key in force of each one that is not any more (`Accounting.renamed`)."""
     _series: dict[str, list[SeriesDefined]] = field(init=False)
     _labels: dict[tuple[str, str], list[Moments]] = field(init=False)
     _declared: dict[str, list[DeclarationRow]] = field(init=False)
@@ -50,16 +53,20 @@ class Histories:
         self._series, self._labels, self._declared = {}, {}, {}
         self._standings = self.ledgered.fold.standings()
         for one in self.ledgered.series:
-            self._series.setdefault(one.target, []).append(one)
+            self._series.setdefault(self.key_of(one.target), []).append(one)
         for label in self.ledgered.labels:
             until_us = self.until_us if label.until_us is None else label.until_us
-            key = label.label, label.target
+            key = label.label, self.key_of(label.target)
             self._labels.setdefault(key, []).append((label.since_us, until_us))
         named = self._labels.items()
         self._blind = [cut for key, cuts in named if key[0] == BLIND for cut in cuts]
         for row in self.ledgered.declarations:
             if row.counts:
-                self._declared.setdefault(row.target, []).append(row)
+                self._declared.setdefault(self.key_of(row.target), []).append(row)
+
+    def key_of(self, target: str) -> str:
+        """The key in force of what an entry names."""
+        return self.renamed.get(target, target)
 
     def series_of(self, target: str, measured_by: Iterable[str]) -> list[SeriesDefined]:
         """The target's series whose availability is decided by one of these rules.
@@ -100,8 +107,22 @@ class Histories:
     def track(self, one: SeriesDefined) -> list[Span]:
         """What a series says, up to the moment that is known."""
         rows = self.ledgered.intervals.get(one.number, ())
-        return track_of(
-            rows, self._standing(one.number), withdrawn=one.withdrawn, until_us=self.until_us
+        ended = one.withdrawn or self._absent(one)
+        return track_of(rows, self._standing(one.number), withdrawn=ended, until_us=self.until_us)
+
+    def _absent(self, one: SeriesDefined) -> bool:
+        """Whether the other family of its check went on being observed without it.
+
+        A probe that ends otherwise than by an absent address is an observation, be it a fault.
+        """
+        if not one.family:
+            return False
+        fold, covered_us = self.ledgered.fold, self._standing(one.number)[2]
+        return any(
+            other.family not in (0, one.family)
+            and (other.check, other.vantage) == (one.check, one.vantage)
+            and fold.current(other.number)[2] > covered_us
+            for other in self._series.get(self.key_of(one.target), ())
         )
 
 

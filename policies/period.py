@@ -17,6 +17,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST_DAYS = 3_660
+_FIRST_YEAR, _LAST_YEAR = 1970, 9_000
+"""Moments of these years are numbers of µs in every zone; calendars end in 9999."""
 _RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
 _QUARTER = re.compile(r"(\d{4})-[Qq]([1-4])")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
@@ -65,6 +67,8 @@ def parse_period(text: str, zone: ZoneInfo) -> Period:
         raise PeriodError(f"{text!r} ends before it begins")
     if (last - first).days >= _LONGEST_DAYS:
         raise PeriodError(f"{text!r} is longer than {_LONGEST_DAYS} days")
+    if not _FIRST_YEAR <= first.year <= last.year <= _LAST_YEAR:
+        raise PeriodError(f"{text!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
     return Period(text=text.strip().upper(), first=first, last=last, zone=zone)
 
 

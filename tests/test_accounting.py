@@ -51,6 +51,7 @@ accountings = st.builds(
             name=st.text(max_size=5),
             kind=st.just("link"),
             fee=st.none() | st.integers(0),
+            formerly=st.lists(st.text(max_size=5), max_size=2).map(tuple),
         ),
         max_size=3,
     ),
@@ -64,6 +65,14 @@ def test_terms_come_back_from_their_text(accounting: Accounting) -> None:
     raw = accounting.to_bytes()
     assert Accounting.from_bytes(raw) == accounting
     assert Accounting.from_bytes(raw).to_bytes() == raw
+
+
+def test_a_target_that_was_never_renamed_has_no_former_keys_in_the_text() -> None:
+    """The text of terms without them is the one that it always was; a key in use is its own."""
+    targets = {"a": TargetTerms(name="A", kind="link"), "b": TargetTerms(name="B", kind="link")}
+    assert b"formerly" not in Accounting(timezone="UTC", targets=targets).to_bytes()
+    targets["b"] = TargetTerms(name="B", kind="link", formerly=("old", "a"))
+    assert Accounting(timezone="UTC", targets=targets).renamed() == {"old": "b"}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ class Visit:
     """One visitor's fetch, and the view of the page if one could be made."""
 
     got: Got
+    asked: str
+    """The host that was asked first."""
     view: View | None = None
 
     @property
@@ -42,11 +44,15 @@ class Visit:
     @property
     def leads_to(self) -> str | None:
         """Another host that the visitor is led to; empty: none; None: not known."""
-        if self.got.outcome == LED_AWAY:
-            return self.got.away
-        if self.view is None:
-            return None
-        return "" if self.view.refresh_host == self.got.at.host else self.view.refresh_host
+        got = self.got
+        if got.outcome == LED_AWAY:
+            return got.away
+        refreshed = got.refresh_host or (self.view.refresh_host if self.view else "")
+        if got.readable and refreshed not in ("", got.at.host):
+            return refreshed
+        if got.outcome != "blocked" and got.at.host != self.asked:
+            return got.at.host
+        return None if self.view is None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

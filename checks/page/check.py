@@ -14,15 +14,15 @@ from urllib.parse import SplitResult, urlunsplit
 
 from checks.address import families_of, literal_family
 from checks.base import Aliases, Assignment, CheckKind, Evidence, Net, Prober, Settings
-from checks.http_request import place
+from checks.http_request import Place, place
 from checks.national_filter import NO_FILTER, filter_of
 from checks.page.assembling import Before, Observed, Visit, before_of, evidence_of
 from checks.page.evidence import PageEvidence
 from checks.page.fetch import Fetcher, Got, Visitor
-from checks.page.reading import Sitemaps, read_sitemaps
+from checks.page.reading import Searching, Sitemaps, read_sitemaps
 from checks.page.settings import PageSettings
 from checks.page.view import View, viewing
-from checks.page.words import Lists, lists_of
+from checks.page.words import lists_of
 from checks.task_prober import TaskProber
 from checks.trust import looking_context, verifying_context
 from monitor.model import Family, Fault, FaultKind
@@ -39,13 +39,18 @@ class PageProber(TaskProber):
         super().__init__(net, self._observe)
         self._before: dict[tuple[str, Family], Before] = {}
         self._contexts: dict[bool, ssl.SSLContext] = {}
+        self._reading = asyncio.Lock()
 
     async def _observe(self, net: Net, assignment: Assignment) -> Evidence | Fault:
         settings = assignment.settings
         assert isinstance(settings, PageSettings)
         series = (assignment.target, assignment.family)
         observation = _Observation(
-            net, assignment.family, settings, lambda: self._context(net, settings.verify)
+            net,
+            assignment.family,
+            settings,
+            lambda: self._context(net, settings.verify),
+            self._reading,
         )
         seen = await observation.made(self._before.get(series))
         if isinstance(seen, Fault):
@@ -79,10 +84,12 @@ class _Observation:
         family: Family,
         settings: PageSettings,
         context: Callable[[], ssl.SSLContext | Fault],
+        reading: asyncio.Lock,
     ) -> None:
         self.net, self.family, self.settings = net, family, settings
         self.at = place(settings.url)
-        self.lists: Lists = lists_of(settings.phrases, settings.topics, settings.lures)
+        lists = lists_of(settings.phrases, settings.topics, settings.lures)
+        self.search = Searching(lists=lists, reading=reading)
         known = filter_of(settings.filter_hosts)
         self.fetcher = Fetcher(
             net=net,
@@ -113,7 +120,7 @@ class _Observation:
             search = replace(browser, referer=settings.search_referer)
             seen = replace(seen, crawler=_told(await self._visit(crawler)))
             seen = replace(seen, search=_told(await self._visit(search)))
-            seen = replace(seen, sitemaps=await self._sitemaps(crawler))
+            seen = replace(seen, sitemaps=await self._sitemaps(crawler, self._home(first)))
         total_us = (self.net.boottime_ns() - self.started_ns) // 1_000
         return replace(seen, total_us=max(0, total_us))
 
@@ -127,32 +134,38 @@ class _Observation:
                 return Fault(
                     kind=FaultKind.RESOLVER, message="no answer from the resolvers in time"
                 )
-            return Visit(got=Got(outcome="timeout", at=self.at))
+            return Visit(got=Got(outcome="timeout", at=self.at), asked=self.at.host)
         if isinstance(got, Fault):
             return got
         if not got.readable or got.kind not in _HTML:
-            return Visit(got=got)
+            return Visit(got=got, asked=self.at.host)
         try:
-            async with asyncio.timeout_at(self.deadline):
-                return Visit(got=got, view=await self._view(got))
+            async with asyncio.timeout_at(self.deadline), self.search.reading:
+                return Visit(got=got, asked=self.at.host, view=await self._view(got))
         except TimeoutError:
             return Fault(kind=FaultKind.OVERLOAD, message="the page was not read through in time")
 
     async def _view(self, got: Got) -> View:
-        for view in viewing(got.body, got.charset, got.at.url, self.lists):
+        for view in viewing(got.body, got.charset, got.at.url, self.search.lists):
             if view is not None:
                 return view
             await asyncio.sleep(0)
         raise AssertionError("the steps of a view end with it")
 
-    async def _sitemaps(self, visitor: Visitor) -> Sitemaps | None:
+    def _home(self, first: Visit) -> Place:
+        """Where the sitemaps lie: at `www.` of the host, or without it, if the page does."""
+        last = first.got.at
+        names = {f"www.{self.at.host}", self.at.host.removeprefix("www.")}
+        return last if first.got.readable and last.host in names else self.at
+
+    async def _sitemaps(self, visitor: Visitor, home: Place) -> Sitemaps | None:
         """What was read in time; None where it was not asked for or nothing was."""
         if not self.settings.sitemap:
             return None
-        found = Sitemaps(self.at.host)
+        found = Sitemaps(home.host)
         try:
             async with asyncio.timeout_at(self.deadline):
-                await read_sitemaps(self.fetcher, self.at, visitor, self.lists, found)
+                await read_sitemaps(self.fetcher, home, visitor, self.search, found)
         except TimeoutError:
             found.missed += 1
         return found

@@ -10,11 +10,13 @@ from checks.address import literal_family, locate
 from checks.base import Net
 from checks.connection import tls_reason
 from checks.failure import Failure, failure_at_once, failure_from_network
+from checks.html_reference import printable
+from checks.html_refresh import refresh_target
 from checks.http_reply import Keeping, Reply, ReplyReader
 from checks.http_request import Place, place, redirected
 from checks.national_filter import Filter
 from checks.page.settings import PageSettings
-from checks.web.fields import content_type, fields_of
+from checks.web.fields import content_type, fields_of, first
 from monitor.model import Family, Fault, FaultKind
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -48,6 +50,8 @@ class Got:
     """The last place asked."""
     away: str = ""
     """Host outside the scope that it led to."""
+    refresh_host: str = ""
+    """Host of the reply's field Refresh, which browsers follow as they do a `meta` element."""
 
     @property
     def readable(self) -> bool:
@@ -110,7 +114,7 @@ class Fetcher:
         if reply.end != "complete":
             return Got(outcome=reply.end, reason=reply.reason, status=reply.status, at=at)
         if reply.encoding not in ("", "identity"):
-            reason = reply.encoding[:255]
+            reason = printable(reply.encoding[:255])
             return Got(outcome="coded", reason=reason, status=reply.status, at=at)
         return Got(outcome="ok", status=reply.status, at=at)
 
@@ -191,8 +195,23 @@ class Fetcher:
 def _with_body(got: Got, keeping: Keeping) -> Got:
     if not got.readable and got.outcome != "too-large":
         return got
-    kind, charset = content_type(fields_of(keeping.fields))
-    return replace(got, body=bytes(keeping.body), kind=kind, charset=charset)
+    fields = fields_of(keeping.fields)
+    kind, charset = content_type(fields)
+    refresh = refresh_target(first(fields, "refresh") or "")
+    return replace(
+        got,
+        body=bytes(keeping.body),
+        kind=kind,
+        charset=charset,
+        refresh_host=_host_of(got.at, refresh) if refresh else "",
+    )
+
+
+def _host_of(at: Place, target: str) -> str:
+    try:
+        return redirected(at, target).host
+    except ValueError:
+        return ""
 
 
 def _lost(error: OSError, *, connecting: bool) -> Failure | Fault:

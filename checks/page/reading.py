@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from urllib.parse import unquote, urljoin, urlsplit
 
+from checks.html_reference import reference
 from checks.http_request import Place, place
 from checks.page.fetch import Fetcher, Got, Visitor
 from checks.page.sitemap import (
@@ -14,6 +14,7 @@ from checks.page.sitemap import (
     SITEMAP_BOUND,
     URLS_BOUND,
     is_index,
+    is_set,
     named_sitemaps,
     urls,
 )
@@ -23,8 +24,17 @@ from monitor.model import Fault
 FETCHES = 8
 """Sitemaps and indexes fetched of one host in one observation."""
 HOSTS = 100
-_TURN = 8
-"""URLs between two turns of the loop."""
+_TURN = 1_024
+"""Characters of URLs between two turns of the loop; one URL more may follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searching:
+    """What pages and sitemaps are searched for, one after another."""
+
+    lists: Lists
+    reading: asyncio.Lock
+    """Held while one is read: many together take no longer turns of the loop than one."""
 
 
 @dataclass(slots=True)
@@ -66,7 +76,7 @@ class Sitemaps:
 
 
 async def read_sitemaps(
-    fetcher: Fetcher, at: Place, visitor: Visitor, lists: Lists, into: Sitemaps
+    fetcher: Fetcher, at: Place, visitor: Visitor, search: Searching, into: Sitemaps
 ) -> None:
     """Read robots.txt and what it names, else /sitemap.xml; `into` holds what was read so far."""
     robots = await fetcher.get(urljoin(at.url, "/robots.txt"), visitor, ROBOTS_BOUND)
@@ -86,13 +96,16 @@ async def read_sitemaps(
         got = await fetcher.get(url, visitor, SITEMAP_BOUND)
         body = _body(got)
         into.missed += isinstance(got, Got) and got.outcome == "too-large"
+        usual = url == guessed and not found
         if not body:
             # Nobody promised the usual place: it may simply not be there.
-            into.missed += not (url == guessed and not found and _absent(got))
+            into.missed += not (usual and _absent(got))
         elif is_index(body):
             waiting.extend(urls_of_index(body))
         else:
-            await _count(body, lists, into)
+            async with search.reading:
+                # Many servers answer everything with a page.
+                into.missed += not (await _count(body, search.lists, into) or usual)
 
 
 def urls_of_index(body: bytes) -> list[str]:
@@ -119,25 +132,31 @@ def _own(url: str, into: Sitemaps) -> bool:
     return host == into.host
 
 
-async def _count(body: bytes, lists: Lists, into: Sitemaps) -> None:
-    found, count = urls(body), 0
-    while part := list(islice(found, _TURN)):
-        part = [url for url in part if url]
-        count += len(part)
-        _look(part, lists, into)
-        await asyncio.sleep(0)
+async def _count(body: bytes, lists: Lists, into: Sitemaps) -> bool:
+    """Take in the URLs; False: what was served is no sitemap."""
+    count = work = 0
+    for url in urls(body):
+        if url:
+            count += 1
+            work += len(url)
+            _look(url, lists, into)
+        if not url or work >= _TURN:
+            work = 0
+            await asyncio.sleep(0)
+    if not count and not is_set(body):
+        return False
     into.urls += min(count, URLS_BOUND)
     into.read += count <= URLS_BOUND
     into.missed += count > URLS_BOUND
+    return True
 
 
-def _look(part: Sequence[str], lists: Lists, into: Sitemaps) -> None:
-    for url in part:
-        try:
-            pieces = urlsplit(url)
-            into.note(pieces.hostname or "")
-        except ValueError:
-            continue
-        found = found_in(unquote(f"{pieces.path} {pieces.query}"), lists)
-        into.spam_urls += bool(found)
-        into.spam.update(found)
+def _look(url: str, lists: Lists, into: Sitemaps) -> None:
+    try:
+        pieces = urlsplit(url)
+    except ValueError:
+        return
+    into.note(reference(url, "", "")[1])
+    found = found_in(unquote(f"{pieces.path} {pieces.query}"), lists)
+    into.spam_urls += bool(found)
+    into.spam.update(found)

@@ -22,8 +22,10 @@ _WINDOW = 65_536
 
 _NAMED = re.compile(rb"^[ \t]*sitemap[ \t]*:[ \t]*(\S{1,2048})", re.IGNORECASE | re.MULTILINE)
 _INDEX = re.compile(rb"<(?:[a-z0-9]{1,20}:)?sitemapindex[\s>]", re.IGNORECASE)
+_SET = re.compile(rb"<(?:[a-z0-9]{1,20}:)?urlset[\s>]", re.IGNORECASE)
+# image:loc and video:content_loc name files of a page that has its own.
 _LOC = re.compile(
-    rb"<(?:[a-z0-9]{1,20}:)?loc(?:\s[^<>]{0,200})?>\s{0,100}(?:<!\[CDATA\[)?([^<>\]]{1,2100})",
+    rb"<(?:(?!image:|video:)[a-z0-9]{1,20}:)?loc(?:\s[^<>]{0,200})?>\s{0,100}(?:<!\[CDATA\[)?([^<>\]]{1,2100})",
     re.IGNORECASE,
 )
 _PLAIN_URL = re.compile(rb"^\xef?\xbb?\xbf?(https?://\S{1,2041})\s*$", re.MULTILINE)
@@ -38,6 +40,11 @@ def named_sitemaps(robots: bytes) -> tuple[str, ...]:
 def is_index(sitemap: bytes) -> bool:
     """Whether it names other sitemaps, not pages."""
     return _INDEX.search(sitemap[:4_096]) is not None
+
+
+def is_set(sitemap: bytes) -> bool:
+    """Whether it says that it names pages, be it none; any page may be served in its place."""
+    return _SET.search(sitemap[:4_096]) is not None
 
 
 def urls(sitemap: bytes) -> Iterator[str]:

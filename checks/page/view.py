@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from urllib.parse import urlsplit
 
 from checks.html import Outline, Outliner
+from checks.html_reference import reference
 from checks.page.fingerprint import (
     WORDS_BOUND,
     distance,
@@ -105,10 +105,7 @@ def _view(
 
 
 def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "")[:253]
-    except ValueError:
-        return ""
+    return reference(url, "", "")[1][:253]
 
 
 def _hosts(hosts: Iterable[str]) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Words of gambling spam, and how a page is searched for them. Pure.
 
 A word of `PHRASES` is enough: no office writes "slot gacor". A word of `TOPICS` alone proves
-nothing, for offices do write of "judi online", and of a "slot waktu": it counts where a lure
-stands near it twice, as in an offer. The lists are the operator's: the settings `phrases`,
+nothing, for offices do write of "judi online" and "situs togel" when they warn of them, and of a
+"slot waktu" or "slot hari ini" of a queue: it counts where two lures stand near it, as in an
+offer. The lists are the operator's: the settings `phrases`,
 `topics` and `lures` replace them. Only entries of a list are ever told, never the page's text.
 """
 
@@ -13,18 +14,17 @@ from functools import lru_cache
 from checks.page.normal import readings, words
 
 PHRASES = (
-    *("slot gacor", "slot88", "slot777", "slot online", "slot maxwin", "slot thailand"),
-    *("slot deposit", "slot dana", "slot pulsa", "slot qris", "slot server", "slot demo"),
-    *("slot terpercaya", "slot resmi", "slot terbaru", "slot hari ini", "slot bet"),
-    *("demo slot", "situs slot", "agen slot", "bandar slot", "link slot", "daftar slot"),
-    *("akun slot", "judi slot", "game slot", "rtp slot", "rtp live", "bocoran rtp", "pola slot"),
+    *("slot gacor", "slot88", "slot777", "slot maxwin", "slot thailand", "slot deposit"),
+    *("slot dana", "slot pulsa", "slot qris", "slot demo", "slot terpercaya", "slot resmi"),
+    *("slot bet", "demo slot", "link slot", "akun slot"),
+    *("rtp slot", "rtp live", "bocoran rtp", "pola slot"),
     *("gacor hari ini", "gacor maxwin", "link gacor", "situs gacor", "akun gacor"),
-    *("togel online", "situs togel", "togel hari ini", "togel hongkong", "togel singapore"),
+    *("togel hari ini", "togel hongkong", "togel singapore"),
     *("togel macau", "keluaran hk", "keluaran sgp", "toto macau", "toto slot", "toto togel"),
-    *("situs toto", "bandar toto", "link toto", "casino online", "kasino online", "live casino"),
-    *("poker online", "dominoqq", "bandarqq", "pkv games", "pragmatic play", "mahjong ways"),
+    *("situs toto", "bandar toto", "link toto", "live casino"),
+    *("dominoqq", "bandarqq", "pkv games", "pragmatic play", "mahjong ways"),
     *("gates of olympus", "starlight princess", "sweet bonanza", "scatter hitam", "sbobet"),
-    *("joker123", "daftar judi", "link judi", "judi terpercaya", "judi bola online"),
+    *("joker123", "judi terpercaya"),
 )
 TOPICS = (
     *("judi", "judol", "togel", "slot", "casino", "kasino", "poker", "taruhan", "toto", "mahjong"),

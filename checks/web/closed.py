@@ -1,8 +1,7 @@
 """Does a path that must be closed show anything to somebody without a name? Pure."""
 
-import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote
@@ -10,6 +9,8 @@ from urllib.parse import quote, unquote
 from checks.html import Outline
 
 Standing = Literal["open", "closed", "undecided"]
+NEIGHBOURS = 2
+"""Neighbours asked for at most; the second one only where the first shows something else."""
 _BUSY = frozenset({408, 425, 429})
 """The server did not want to answer now: that says nothing of the path."""
 _SHORTEST_PART = 3
@@ -21,29 +22,56 @@ _VARYING = re.compile(r"[0-9a-fA-F-]{6,}|\d+")
 class Answer:
     """What came of asking for one path."""
 
+    path: str
     status: int
     size: int
     """Bytes of content that were read."""
-    likeness: str
-    """Equal for two replies that show the same page; empty: the content could not be read."""
+    shown: str | None
+    """What is compared (`shown`); None: the content could not be read."""
     has_password: bool = False
 
+    @property
+    def successful(self) -> bool:
+        """The server says that it is there."""
+        return 200 <= self.status <= 299
 
-def likeness(path: str, body: bytes, outline: Outline | None) -> str:
-    """The page without what differs each time: the path itself, numbers, identifiers.
+    @property
+    def telling(self) -> bool:
+        """The server said anything of the path."""
+        return self.status not in _BUSY and self.status < 500
 
-    Of HTML title and visible text count, of anything else every byte.
-    """
+
+def shown(body: bytes, outline: Outline | None) -> str:
+    """What of a page is compared: of HTML title and visible text, else all of it."""
     if outline is None:
-        return hashlib.sha256(body).hexdigest()
-    text = f"{outline.title}\n{outline.text}"
-    forms = {path, unquote(path), quote(path)}
+        return body.decode("latin-1")
+    return f"{outline.title}\n{outline.text}"
+
+
+def alike(one: Answer, other: Answer) -> bool | None:
+    """Whether two replies show the same page; None: one of them could not be read.
+
+    Numbers and identifiers do not count, nor does what either path is called: it is cut out of
+    both pages, for a word of one path may stand in the text of every page.
+    """
+    if one.shown is None or other.shown is None:
+        return None
+    names = _names((one.path, other.path))
+    return _without(one.shown, names) == _without(other.shown, names)
+
+
+def _names(paths: Iterable[str]) -> list[str]:
+    """What a page may call these paths, the longest first; short parts are words."""
+    forms = {form for path in paths for form in (path, unquote(path), quote(path))}
     forms |= {form.rstrip("/") for form in forms} | {part for f in forms for part in f.split("/")}
-    # The longest first, so that what is cut does not depend on their order; short parts are words.
-    for written in sorted(forms, key=lambda form: (-len(form), form)):
-        if len(written) >= _SHORTEST_PART or written.startswith("/"):
-            text = text.replace(written, "")
-    return hashlib.sha256(_VARYING.sub("", text).encode("utf-8", "replace")).hexdigest()
+    named = {form for form in forms if len(form) >= _SHORTEST_PART or form.startswith("/")}
+    return sorted(named, key=lambda form: (-len(form), form))
+
+
+def _without(text: str, names: Iterable[str]) -> str:
+    for name in names:
+        text = text.replace(name, "")
+    return _VARYING.sub("", text)
 
 
 def neighbour(path: str, name: str) -> str:
@@ -54,31 +82,46 @@ def neighbour(path: str, name: str) -> str:
     return f"{parent}/{name}{dot}{ending if dot else ''}{slash}"
 
 
-def shows(answer: Answer | None, logins: Collection[str]) -> bool:
-    """Success with content that is no login page; `logins`: likenesses of known ones."""
+def shows(answer: Answer, logins: Collection[Answer]) -> bool:
+    """Success with content that is no login page; `logins`: known ones."""
     return (
-        answer is not None
-        and 200 <= answer.status <= 299
+        answer.successful
         and answer.size > 0
         and not answer.has_password
-        and answer.likeness not in logins
+        and not any(alike(answer, login) for login in logins)
     )
 
 
-def standing(answer: Answer | None, nowhere: Answer | None, logins: Collection[str]) -> Standing:
-    """Whether a path is open: it shows something, and not what its neighbour shows as well.
+def standing(
+    answer: Answer | None, beside: Sequence[Answer | None], logins: Collection[Answer]
+) -> Standing | None:
+    """Whether a path is open: it shows something, and not what its neighbours show as well.
 
-    `nowhere`: what the server answers to a neighbour that cannot exist; needed where the path
-    `shows` something. A redirect that was not followed is no content. None: no whole reply.
+    `beside`: what the server answers to neighbours that cannot exist, as far as they were asked;
+    None is returned where one more decides. An answer that is None is no whole reply; a redirect
+    that was not followed is no content.
     """
-    if answer is None or answer.status in _BUSY or answer.status >= 500:
+    if answer is None or not answer.telling:
         return "undecided"
     if not shows(answer, logins):
         return "closed"
-    if nowhere is None or nowhere.status in _BUSY or nowhere.status >= 500:
+    nowhere = [one for one in beside if one is not None and one.telling]
+    if len(nowhere) < len(beside):
         return "undecided"
-    if not 200 <= nowhere.status <= 299:
+    if not nowhere:
+        return None
+    return _beside(answer, nowhere)
+
+
+def _beside(answer: Answer, nowhere: Sequence[Answer]) -> Standing | None:
+    if not any(one.successful for one in nowhere):
         return "open"
-    if not (answer.likeness and nowhere.likeness):
+    same = [alike(answer, one) for one in nowhere]
+    if True in same:
+        return "closed"
+    if None in same:
         return "undecided"
-    return "closed" if answer.likeness == nowhere.likeness else "open"
+    if len(nowhere) < NEIGHBOURS:
+        return None
+    # Where two places that do not exist show different pages, a difference tells nothing.
+    return "open" if alike(nowhere[0], nowhere[1]) else "undecided"

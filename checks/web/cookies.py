@@ -13,7 +13,11 @@ _NAME_BOUND: Final = 64
 COOKIES_BOUND: Final = 64
 _PAIR_BOUND: Final = 4_096
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NO_TOKEN = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+"""What no name has (RFC 9110, 5.6.2), though browsers take it."""
 _DIGITS = re.compile(r"-?[0-9]+")
+_YEAR = re.compile(r"[A-Za-z]{3}[ -]([0-9]{4}|[0-9]{2})(?![0-9])")
+_YEAR_OVER: Final = 2_020
 _SPACE: Final = " \t"
 _REPEATED_BOUND: Final = 32
 """Attributes of one cookie that are read."""
@@ -64,7 +68,7 @@ def _cookie(written: str, *, over_tls: bool) -> Cookie | None:
         or (secure and not over_tls)
     )
     return Cookie(
-        name=name[:_NAME_BOUND],
+        name=_NO_TOKEN.sub("\ufffd", name[:_NAME_BOUND]),
         secure=secure,
         http_only="httponly" in attributes,
         same_site=same_site if same_site in ("strict", "lax", "none") else "",
@@ -82,9 +86,19 @@ def _attributes(written: Iterable[str]) -> dict[str, str]:
 
 
 def _deletes(attributes: dict[str, str]) -> bool:
-    """A lifetime that is over. (An `Expires` in the past is not noticed: no clock is read here.)"""
+    """A lifetime that is over; Max-Age comes before Expires.
+
+    No clock is read here: of Expires only a year counts that is over whatever the clock says, as
+    servers write it to delete.
+    """
     age = attributes.get("max-age", "")
-    return bool(_DIGITS.fullmatch(age)) and (age.startswith("-") or not age.strip("0"))
+    if _DIGITS.fullmatch(age):
+        return age.startswith("-") or not age.strip("0")
+    found = _YEAR.search(attributes.get("expires", ""))
+    if found is None:
+        return False
+    year = int(found[1])
+    return (year + (1_900 if year >= 70 else 2_000) if year < 100 else year) < _YEAR_OVER
 
 
 def _breaks_promise(name: str, value: str, attributes: dict[str, str]) -> bool:

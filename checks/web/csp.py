@@ -63,9 +63,26 @@ def script_weaknesses(found: Sequence[Policy]) -> tuple[str, ...]:
 
 
 def _weak(policy: Policy) -> frozenset[str] | None:
-    sources = policy.get("script-src", policy.get("default-src"))
-    if sources is None:
+    """What one policy lets in; None: it does not speak of scripts.
+
+    Elements and attributes may have lists of their own (6.8.3), eval has not.
+    """
+    every = policy.get("script-src", policy.get("default-src"))
+    elements = policy.get("script-src-elem", every)
+    attributes = policy.get("script-src-attr", every)
+    if elements is None and attributes is None:
         return None
+    return (
+        (_weak_list(every) & {"unsafe-eval"})
+        | (_weak_list(elements) - {"unsafe-eval"})
+        | (_weak_list(attributes) & {"unsafe-inline"})
+    )
+
+
+def _weak_list(sources: Sequence[str] | None) -> frozenset[str]:
+    """What a list of sources lets in; of no list everything."""
+    if sources is None:
+        return _EVERY_WEAKNESS
     words = frozenset(source.lower() for source in sources)
     weak = {"unsafe-eval"} if "'unsafe-eval'" in words else set()
     listed = any(_NONCE_OR_HASH.match(word) for word in words)

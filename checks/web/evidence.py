@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 from checks.base import Duration, Evidence, FactValue, Settings, measure, option, posture
 from checks.http_request import Place, place
+from checks.national_filter import FILTER_HOSTS, filter_of
 
 _DAY_S: Final = 86_400
 _CLOSED_BOUND: Final = 16
@@ -39,12 +40,17 @@ class WebSettings(Settings):
     )
     verify: bool = option(True, "An https page needs a trusted certificate with the right name.")
     max_body: int = option(524_288, "Bytes of a page that are read, up to 1048576.")
+    filter_hosts: tuple[str, ...] = option(
+        FILTER_HOSTS,
+        "Landing hosts, addresses and networks of the national filter; empty: not looked for.",
+    )
     max_redirects: int = option(5, "Redirects followed at most from each page, up to 10.")
     pause: Duration = option(100_000, "Time between two requests, at most 5s.")  # noqa: RUF009
 
     def __post_init__(self) -> None:
         place(self.url)
         self.login_place()
+        filter_of(self.filter_hosts)
         if self.plain and place(self.plain).tls:
             raise ValueError("plain is not an http:// URL")
         if len(self.closed) > _CLOSED_BOUND:

@@ -118,6 +118,7 @@ class Errand:
             max_body=max_body,
             max_redirects=0,
             verify=self.settings.verify,
+            filter_hosts=self.settings.filter_hosts,
         )
         outcome = await self._asked(settings)
         if outcome.fault is not None:

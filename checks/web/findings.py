@@ -10,6 +10,7 @@ from typing import Any
 from checks.address import literal_family
 from checks.html import Outline
 from checks.http_request import redirected
+from checks.shown_url import shown_url
 from checks.web import csp, headers
 from checks.web.cookies import Cookie, cookies
 from checks.web.fetch import REDIRECTS, Fetched
@@ -64,23 +65,29 @@ def _of_head(reply: Fetched, outline: Outline | None) -> Found:
 
 
 def of_hsts(host: str, visit: Visit) -> Found:
-    """The policy of the first reply of this very host that came over TLS (RFC 6797, 8.1).
+    """The policy of this very host's replies over TLS: the last valid one (RFC 6797, 8.1).
 
-    A host that is named by its address has none (8.1.1).
+    Some servers set the field on pages and not on redirects. A host that is named by its address
+    has none (8.1.1).
     """
     if literal_family(host):
         return {"hsts_valid": False, "hsts_error": "address"} if visit.page is not None else {}
-    for reply in visit.hops:
-        if reply.ok and reply.place.tls and reply.place.host == host:
-            policy = hsts(every(reply.fields, "strict-transport-security"))
-            if not policy.valid:
-                return {"hsts_valid": False, "hsts_error": policy.error}
-            return {
-                "hsts_valid": True,
-                "hsts_max_age_s": policy.max_age_s,
-                "hsts_include_subdomains": policy.include_subdomains,
-                "hsts_preload": policy.preload,
-            }
+    said = [
+        hsts(every(reply.fields, "strict-transport-security"))
+        for reply in visit.hops
+        if reply.ok and reply.place.tls and reply.place.host == host
+    ]
+    valid = [policy for policy in said if policy.valid]
+    if valid:
+        return {
+            "hsts_valid": True,
+            "hsts_max_age_s": valid[-1].max_age_s,
+            "hsts_include_subdomains": valid[-1].include_subdomains,
+            "hsts_preload": valid[-1].preload,
+        }
+    if said:
+        wrong = [policy.error for policy in said if policy.error != "absent"]
+        return {"hsts_valid": False, "hsts_error": wrong[0] if wrong else "absent"}
     return {"hsts_valid": False, "hsts_error": "no-tls"} if visit.page is not None else {}
 
 
@@ -90,7 +97,7 @@ def of_plain(host: str, reply: Fetched) -> Found:
     if reply.ok:
         found |= {
             "plain_status": reply.status,
-            "plain_location": reply.location.partition("?")[0][:_LOCATION_BOUND] or None,
+            "plain_location": shown_url(reply.location)[:_LOCATION_BOUND] or None,
             "plain_leads_to_https": leads_to_https(host, reply),
         }
     return found
@@ -180,6 +187,8 @@ def of_security_txt(visit: Visit) -> Found:
     page = visit.page
     if page is None or page.status is None or page.status in _REFUSALS:
         return {}
+    if page.status < 300 and not page.readable:
+        return {}  # in a coding that nobody asked for
     if not 200 <= page.status <= 299:
         return {"security_txt_found": False, "security_txt_valid": False}
     media_type, charset = content_type(page.fields)

@@ -7,6 +7,7 @@ from typing import Final
 from checks.html import ACTIVE, Outline
 
 _LISTED_BOUND: Final = 16
+_WEB: Final = frozenset({"http", "https"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def login(pages: Iterable[Seen]) -> Login:
             # Without an action a script sends it: where to is not seen.
             if form.action is not None and form.scheme != "https":
                 wrong.add(f"action {form.action}" if form.scheme == "http" else "action unknown")
-            if form.action is not None and form.method == "get":
+            if form.action is not None and form.method == "get" and form.scheme in _WEB:
                 in_url.add(form.action)
     return Login(pages=_bounded(asking), insecure=_bounded(wrong), in_url=_bounded(in_url))
 

@@ -27,7 +27,8 @@ _OLD_WORDS: Final = {
 _BANNERS: Final = ("server", "x-powered-by", "x-generator")
 _VERSIONS: Final = ("x-aspnet-version", "x-aspnetmvc-version")
 _PRODUCT = re.compile(r"[A-Za-z][A-Za-z0-9._+-]{0,63}")
-_VERSION = re.compile(r"(?:/|\b[vV]?)[0-9]+\.[0-9]|/[vV]?[0-9]")
+_VERSION = re.compile(r"[0-9]\.[0-9]|/[vV]?[0-9]")
+_VERSION_END = re.compile(r"[-_]?[vV]?[0-9]+\.[0-9].*")
 _COMMENT = re.compile(r"\([^()]*\)")
 _PRODUCTS_BOUND: Final = 16
 _BANNER_BOUND: Final = 512
@@ -72,8 +73,9 @@ def products(fields: Fields, generator: str = "") -> tuple[str, ...]:
         # "nginx/1.22.1 (Debian) PHP/8.1", "WordPress 6.4": each product begins with a letter.
         for part in _COMMENT.sub(" ", banner).replace(",", " ").split():
             match = _PRODUCT.match(part)
-            if match:
-                words.add(match[0])
+            word = _VERSION_END.sub("", match[0]) if match else ""
+            if word:
+                words.add(word)
     return tuple(sorted(words)[:_PRODUCTS_BOUND])
 
 

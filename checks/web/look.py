@@ -3,10 +3,10 @@
 import secrets
 from typing import Any, Final
 
-from checks.html import outline
+from checks.html import Outline, outline
 from checks.http_request import Place, place, redirected
 from checks.web import findings
-from checks.web.closed import Answer, Standing, likeness, neighbour, shows, standing
+from checks.web.closed import Answer, Standing, neighbour, shown, standing
 from checks.web.evidence import WebEvidence
 from checks.web.fetch import REDIRECTS, Errand, Fetched
 from checks.web.forms import Seen
@@ -30,8 +30,8 @@ class Look:
         """Those of which cookies are taken."""
         self._pages: list[Seen] = []
         self._complete = True
-        self._logins: set[str] = set()
-        """Likenesses of the login page."""
+        self._logins: list[Answer] = []
+        """The login page, so that a closed path that shows it is known by it."""
 
     async def observe(self, observed_at_us: int) -> WebEvidence | Fault:
         """Everything that could be seen; a fault when the page could not be asked for at all."""
@@ -98,7 +98,7 @@ class Look:
         login = await self._visit(where)
         self._take(login, where.host)
         if login.page is not None and login.outline is not None:
-            self._logins.add(likeness(where.path, login.page.body, login.outline))
+            self._logins.append(_answer_of(where.path, login.page, login.outline))
         last = login.hops[-1] if login.hops else None
         self._found |= {
             "login_outcome": login.outcome,
@@ -129,12 +129,12 @@ class Look:
         }
 
     async def _standing(self, path: str) -> Standing:
-        """Only of a path that shows something its neighbour is asked for, which cannot exist."""
+        """Only of a path that shows something neighbours are asked for, which cannot exist."""
         answer = await self._answer(path)
-        nowhere = None
-        if shows(answer, self._logins):
-            nowhere = await self._answer(neighbour(path, secrets.token_hex(12)))
-        return standing(answer, nowhere, self._logins)
+        beside: list[Answer | None] = []
+        while (stands := standing(answer, beside, self._logins)) is None:
+            beside.append(await self._answer(neighbour(path, secrets.token_hex(12))))
+        return stands
 
     async def _answer(self, path: str) -> Answer | None:
         where = self._settings.below(path)
@@ -147,12 +147,7 @@ class Look:
         read = await outlined(reply, self._errand)
         if self._errand.left_us() <= 0:
             return None  # a page that was not read to its end is like no other
-        return Answer(
-            status=reply.status,
-            size=len(reply.body),
-            likeness=likeness(path, reply.body, read) if reply.readable else "",
-            has_password=read is not None and any(form.has_password for form in read.forms),
-        )
+        return _answer_of(path, reply, read)
 
     def _evidence(self, observed_at_us: int) -> WebEvidence:
         self._found |= findings.of_cookies(self._replies)
@@ -169,6 +164,16 @@ class Look:
                 "requests": self._errand.requests,
             }
         )
+
+
+def _answer_of(path: str, reply: Fetched, read: Outline | None) -> Answer:
+    return Answer(
+        path=path,
+        status=reply.status or 0,
+        size=len(reply.body),
+        shown=shown(reply.body, read) if reply.readable else None,
+        has_password=read is not None and any(form.has_password for form in read.forms),
+    )
 
 
 def _to_itself(reply: Fetched | Fault) -> Place | None:

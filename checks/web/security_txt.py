@@ -42,7 +42,7 @@ def security_txt(body: bytes, media_type: str, charset: str, *, whole: bool) -> 
     if not whole:
         return SecurityTxt(error="too-large")
     try:
-        text = body.decode()
+        text = body.decode("utf-8-sig")  # editors put a mark before it
     except UnicodeDecodeError:
         return SecurityTxt(error="not-utf-8")
     if charset not in ("", "utf-8", "us-ascii"):

@@ -137,8 +137,8 @@ def exclude(
             request = {
                 "act": "exclude",
                 "target": target,
-                "since_us": moment_us(since, zone),
-                "until_us": moment_us(until, zone),
+                "since_us": moment_us(since, zone, now_in_us=0),
+                "until_us": moment_us(until, zone, now_in_us=0),
                 "cause": cause,
             }
         case [number]:
@@ -154,13 +154,16 @@ def _number(text: str) -> int:
     raise CommandError("declare.usage", BAD_INPUT)
 
 
-def moment_us(text: str, zone: tzinfo) -> int:
-    """UTC µs of a time as people write it; without an offset it is the city's."""
+def moment_us(text: str, zone: tzinfo, *, now_in_us: int = 1_000_000) -> int:
+    """UTC µs of a time as people write it; without an offset it is the city's.
+
+    `now_in_us`: how far ahead now lies.
+    """
     if text == "now":
         from monitor.clock import SystemClock
 
         # A notice given for now begins when it is committed, not before it was given.
-        return SystemClock().wall_us() + 1_000_000
+        return SystemClock().wall_us() + now_in_us
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -81,7 +81,7 @@ def sla(
     if unknown:
         raise CommandError("sla.unknown-target", BAD_INPUT, name=unknown[0])
     asked = Asked(period=asked_period, until_us=min(now_us, end))
-    histories = Histories(read.ledgered, asked.until_us)
+    histories = Histories(read.ledgered, asked.until_us, read.accounting.renamed())
     found = list(
         figures(read.accounting, histories, asked, frozenset(targets) if targets else None)
     )

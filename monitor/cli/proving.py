@@ -27,6 +27,7 @@ from monitor.cli.sources import (
     anchored,
     configured_witnesses,
     marks,
+    not_later,
     showing_progress,
     source_at,
 )
@@ -211,7 +212,8 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         own = [one for one in verifiers if one.name == origin] or verifiers[:1]
         anchors = [anchored(file) for file in outside.checkpoints]
         keyed = outside.key is not None
-        anchors += marks(outside.mark, outside.config, own[0], keyed, lang)
+        own_marks = marks(outside.mark, outside.config, own[0], keyed, lang)
+        anchors += own_marks if outside.mark else not_later(own_marks, source, own, lang)
         if not named:
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))

@@ -1,7 +1,7 @@
 """What `verify` reads: the source at a path, checkpoints from elsewhere, progress on a terminal."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +82,30 @@ def marks(
         return []
     note = anchor.read(agent.high_water_mark)
     return [] if note is None else [Anchored(place=str(agent.high_water_mark), note=note)]
+
+
+def not_later(
+    found: "list[Anchored]", source: "Source", keys: "Sequence[Verifier]", lang: Language
+) -> "list[Anchored]":
+    """The configured mark, unless it is later than a bundle: the log went on when it was made."""
+    from monitor.ledger.checkpoint import open_by_any
+    from monitor.ledger.errors import LedgerError
+    from monitor.report.bundle import Bundle
+
+    if not isinstance(source, Bundle):
+        return found
+    fit, size = [], source.head()[1]
+    for one in found:
+        try:
+            head, _ = open_by_any(one.note, keys)
+        except LedgerError:
+            fit.append(one)  # `verify` says what is wrong with it
+            continue
+        if head.size <= size:
+            fit.append(one)
+        else:
+            tell("cli.verify-went-on", lang, place=one.place, marked=head.size, size=size)
+    return fit
 
 
 def configured_witnesses(

@@ -62,7 +62,8 @@ def declaration_of(request: Mapping[str, Any], desk: Desk) -> Record:
     make = makes.get(str(request.get("act")))
     if make is None:
         raise ControlError("cli.request")
-    if len(desk.declarations.rows()) >= MOST_OPEN:
+    # Whoever cuts or decides makes room; those who declare more wait for them.
+    if make in (_maintenance, _exclusion) and len(desk.declarations.rows()) >= MOST_OPEN:
         raise ControlError("declare.too-many", count=MOST_OPEN)
     return make(request, desk)
 
@@ -112,6 +113,7 @@ def _exclusion(request: Mapping[str, Any], desk: Desk) -> Record:
         row = desk.incident(_integer(number))
         if row is None:
             raise ControlError("declare.no-incident", id=_integer(number))
+        _require_availability(row, desk.configuration)
         target, since_us = row.target, row.since_us
         until_us = row.ended_since_us if row.ended_since_us is not None else desk.now_us
     _require_order(since_us, until_us)
@@ -127,6 +129,13 @@ def _exclusion(request: Mapping[str, Any], desk: Desk) -> Record:
         reason=_reason(request),
         at_us=desk.now_us,
     )
+
+
+def _require_availability(row: IncidentRow, configuration: Configuration) -> None:
+    """An incident of another rule is no outage: its time may be months in which all was well."""
+    for rule in (rule for policy in configuration.policies for rule in policy.rules):
+        if (rule.policy, rule.id) == (row.policy, row.rule) and not rule.availability:
+            raise ControlError("declare.no-outage", id=row.id, rule=rule.id)
 
 
 def _decision(request: Mapping[str, Any], desk: Desk) -> Record:

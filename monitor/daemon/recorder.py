@@ -43,6 +43,10 @@ class Draft:
     """Who waits for the index of an entry: (place, callback)."""
 
 
+Waiting = tuple[Record | bytes, Callable[[int], None] | None]
+"""An entry, or the batch of what was seen before a reload or a new anchor; who waits for it."""
+
+
 @dataclass(slots=True)
 class Recorder:
     """State of the ledger's contents as far as it was committed, and what comes next."""
@@ -66,9 +70,8 @@ class Recorder:
     loss_since_us: int = 0
     asks: set[str] = field(default_factory=set)
     """Targets to probe now: verdicts of the newest draft wait for them."""
-    _cut: list[bytes] = field(default_factory=list)
-    """Batches of what was seen before a reload or a new anchor; they come first."""
-    _entries: list[tuple[Record, Callable[[int], None] | None]] = field(default_factory=list)
+    _entries: list[Waiting] = field(default_factory=list)
+    """In the order in which they came: a batch speaks of the series that stand before it."""
     _settled: list[Delivery] = field(default_factory=list)
     _next_anchor: Anchor | None = None
     _anchoring: ClockAnchored | None = None
@@ -118,7 +121,8 @@ class Recorder:
         if self.anchor_index < 0:
             self.accumulator.forget()
         else:
-            self._cut += self.accumulator.batches(self.anchor_index, self.anchor, now)
+            seen = self.accumulator.batches(self.anchor_index, self.anchor, now)
+            self._entries += [(raw, None) for raw in seen]
 
     def settle(self, delivery: Delivery) -> None:
         """What became of an alert, for the next commit."""
@@ -132,9 +136,8 @@ class Recorder:
         for marked in (self.single_legs, self.blocks.marked):
             proposal.change.add(marked.labels(seen.book.labels, boottime_ns, self.anchor.wall_at))
         commit = _Commit(self)
-        commit.raw += self._cut
         commit.first_entries(self._entries)
-        self._cut, self._entries = [], []
+        self._entries = []
         if self.anchor_index >= 0:
             now = Anchor(wall_us=wall_us, boottime_ns=boottime_ns, boot_id=self.anchor.boot_id)
             commit.raw += seen.batches(self.anchor_index, self.anchor, now)
@@ -210,11 +213,11 @@ class _Commit:
         self.anchor: tuple[int, Anchor] | None = None
         self.told: list[tuple[int, Callable[[int], None]]] = []
 
-    def first_entries(self, entries: Sequence[tuple[Record, Callable[[int], None] | None]]) -> None:
+    def first_entries(self, entries: Sequence[Waiting]) -> None:
         for entry, told in entries:
             if told is not None:
                 self.told.append((len(self.raw), told))
-            self.raw.append(entry.to_bytes())
+            self.raw.append(entry if isinstance(entry, bytes) else entry.to_bytes())
 
     def anchored(self, entry: ClockAnchored | None) -> None:
         """Last of all: everything else in this commit counts from the anchor before."""

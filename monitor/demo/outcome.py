@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """How many files of the report there are, and what `verify` said of its audit bundle."""
+
+    files: int
+    bundle: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The end of a demo. `missing` are names of texts `demo.missing-…`."""
 
@@ -23,6 +31,7 @@ class Outcome:
     recoveries: int
     observations: int
     proof: "Proof"
+    reported: Reported
     places: "Places"
     kept: bool
 
@@ -41,6 +50,7 @@ class Outcome:
             "recoveries": self.recoveries,
             "entries": proof.size,
             "root": encode_base64(proof.root),
+            "report": self.reported.files,
         }
         width = max(len(say(f"demo.sum-{name}", lang)) for name in figures)
         lines = ["", say("demo.summary", lang)]
@@ -49,6 +59,8 @@ class Outcome:
             for name, value in figures.items()
         ]
         lines += [f"  {sentence}" for sentence in proof.sentences(lang)]
+        if self.reported.bundle == "intact":
+            lines.append(f"  {say('demo.bundle', lang)}")
         lines += [say("demo.missing", lang, what=say(f"demo.missing-{one}", lang))
                   for one in self.missing]  # fmt: skip
         lines += ["", *self._where(lang), "", say("demo.next", lang)]
@@ -58,10 +70,11 @@ class Outcome:
         if not self.kept:
             return [say("demo.removed", lang)]
         root, config, state = self.places.root, self.places.config, self.places.state
-        return [say("demo.kept", lang, root=root, config=config, state=state)]
+        report = self.places.report
+        return [say("demo.kept", lang, root=root, config=config, state=state, report=report)]
 
 
-def missing(watch: Watch, proof: "Proof", agent_code: int) -> tuple[str, ...]:
+def missing(watch: Watch, proof: "Proof", agent_code: int, reported: Reported) -> tuple[str, ...]:
     """What was promised and not seen."""
     seen = {
         "standing": all(watch.opened(*one) for one in STANDING),
@@ -74,5 +87,7 @@ def missing(watch: Watch, proof: "Proof", agent_code: int) -> tuple[str, ...]:
         "innocent": not any(map(watch.opened, INNOCENT)),
         "agent": agent_code == 0,
         "proof": proof.verdict == "intact" and proof.anchor is not None,
+        "report": reported.files > 0,
+        "bundle": reported.bundle == "intact" or not reported.files,
     }
     return tuple(name for name, so in seen.items() if not so)

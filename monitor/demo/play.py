@@ -14,9 +14,10 @@ from typing import Any
 from monitor.daemon.control import ControlError, NoDaemonError
 from monitor.demo.failure import DemoFailure
 from monitor.demo.inbox import Inbox
-from monitor.demo.outcome import Outcome, missing
+from monitor.demo.outcome import Outcome, Reported, missing
 from monitor.demo.processes import START_S, City, last_lines, start_agent, stop
 from monitor.demo.proving import observations, prove
+from monitor.demo.reporting import bundle_verdict, report, today
 from monitor.demo.screen import Screen
 from monitor.demo.setting import stage, write_configuration
 from monitor.demo.story import STORY_S, Story
@@ -62,7 +63,7 @@ async def _guarded(places: Places, screen: Screen, lang: Language, *, kept: bool
 
 async def _play(places: Places, screen: Screen, lang: Language, *, kept: bool) -> Outcome:
     watch = Watch(places.control, lang, screen)
-    deadline = time.monotonic() + STORY_S
+    deadline, since = time.monotonic() + STORY_S, today()
     async with AsyncExitStack() as ending:
         city = await City.start(places)
         ending.push_async_callback(city.end)
@@ -73,10 +74,14 @@ async def _play(places: Places, screen: Screen, lang: Language, *, kept: bool) -
         await _watched(Story(city, watch, screen, lang, deadline), watch, agent, places)
         with suppress(NoDaemonError, ControlError):
             await watch.look()
+        screen.event("report", say("demo.reporting", lang))
+        files = await report(places, lang, since)
         screen.event("city", say("demo.ending", lang))
         code = await stop(agent)
     screen.event("proof", say("demo.proving", lang))
-    return await asyncio.to_thread(_outcome, places, watch, code, kept)
+    bundle = await bundle_verdict(places) if files else None
+    reported = Reported(files=files or 0, bundle=bundle)
+    return await asyncio.to_thread(_outcome, places, watch, code, reported, kept)
 
 
 async def _agent(
@@ -126,15 +131,16 @@ async def _watched(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _outcome(places: Places, watch: Watch, code: int, kept: bool) -> Outcome:
+def _outcome(places: Places, watch: Watch, code: int, reported: Reported, kept: bool) -> Outcome:
     proof = prove(places)
     return Outcome(
-        missing=missing(watch, proof, code),
+        missing=missing(watch, proof, code, reported),
         breaches=len(watch.incidents),
         alerts=len(watch.messages),
         recoveries=sum(one["act"] == "closed" for one in watch.incidents.values()),
         observations=observations(places),
         proof=proof,
+        reported=reported,
         places=places,
         kept=kept,
     )

@@ -13,6 +13,7 @@ from typing import Literal
 
 from monitor.text import Language
 
+TIMEZONE = "Asia/Makassar"
 ORIGIN = "demo.example/sasando"
 NETWORK = "127.53.71.0/24"
 NAME = "www.kota.example"
@@ -77,6 +78,11 @@ class Places:
         return self.root / "city"
 
     @property
+    def report(self) -> Path:
+        """Directory of the report and its audit bundle."""
+        return self.root / "report"
+
+    @property
     def log(self) -> Path:
         """What the agent writes to stderr."""
         return self.root / "agent.log"
@@ -115,6 +121,7 @@ def _agent(ports: Mapping[str, int], places: Places, lang: Language, until: date
     return _AGENT.format(
         origin=ORIGIN,
         lang=lang,
+        timezone=TIMEZONE,
         places=lines,
         network=NETWORK,
         until=until,
@@ -136,7 +143,7 @@ _AGENT = """\
 origin: {origin}
 vantage: demo
 language: {lang}
-timezone: Asia/Makassar
+timezone: {timezone}
 {places}
 key:
   private: {{secret: "file:secrets/log.key"}}

@@ -19,6 +19,8 @@ _ASK_S = 10.0
 _INCIDENTS = 200
 _NO_NOTE = frozenset({"icmp.raw-socket"})
 """Notes that need no remedy."""
+_LABELS = {"unreachable": ("unreachable", "label"), "single-leg": ("note", "leg")}
+"""How the beginning of a label is shown, and its text; "-ended" is that of its end."""
 
 
 class Watch:
@@ -120,20 +122,22 @@ class Watch:
         labels = {(one["label"], one["target"]): one for one in listed}
         for key, one in labels.items():
             if key not in self.labels:
-                self._tell_label("label", one)
+                self._tell_label("", one)
         for key, one in self.labels.items():
             if key not in labels:
-                self._tell_label("label-ended", one)
+                self._tell_label("-ended", one)
         self.labels_ever |= set(labels)
         self.labels = labels
 
     def _tell_label(self, what: str, one: Mapping[str, Any]) -> None:
-        if one["label"] != "unreachable":
-            self._screen.event("note", f"{one['label']}: {one['target']} ({one['cause']})")
+        """`what` is "" for a label that begins, "-ended" for one that does not stand any more."""
+        event, text = _LABELS.get(one["label"], ("note", ""))
+        if not text:
+            self._screen.event(event, f"{one['label']}: {one['target']} ({one['cause']})")
             return
         cause = ", ".join(self.name(target) for target in str(one["cause"]).split(","))
-        text = say(f"demo.{what}", self._lang, name=self.name(one["target"]), cause=cause)
-        self._screen.event("unreachable", text)
+        told = say(f"demo.{text}{what}", self._lang, name=self.name(one["target"]), cause=cause)
+        self._screen.event(event, told)
 
 
 def _spoken(note: str, lang: Language) -> str:

@@ -39,7 +39,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
     accounting, rulebook = found.accounting, found.rulebook
     if accounting is None or rulebook is None:
         raise ValueError("gather first")
-    histories = Histories(found.ledgered(), asked.until_us)
+    histories = Histories(found.ledgered(), asked.until_us, accounting.renamed())
     done = tuple(figures(accounting, histories, asked, None))
     incidents = tuple(found.incidents())
     waivers = _waivers(rulebook)
@@ -82,7 +82,7 @@ def deciding(histories: Histories, target: str) -> list[SeriesDefined]:
     return [
         one
         for one in histories.ledgered.series
-        if one.target == target
+        if histories.key_of(one.target) == target
         and one.rules
         and one.rules[0]
         and histories.ledgered.fold.until_us(one.number)

@@ -66,7 +66,7 @@ def _leg(link: str, histories: Histories, window: Moments) -> list[Span]:
     tracks = [
         histories.track(one)
         for one in histories.ledgered.series
-        if one.target == link
+        if histories.key_of(one.target) == link
         and one.rules
         and one.rules[0]
         and histories.ledgered.fold.until_us(one.number)
@@ -78,7 +78,8 @@ def _hidden(link: str, histories: Histories) -> list[Span]:
     """When every way to the link was down, without overlap."""
     found: list[Span] = []
     rows = [row for row in histories.ledgered.labels if row.label == UNREACHABLE]
-    for row in sorted((r for r in rows if r.target == link), key=lambda one: one.since_us):
+    own = (row for row in rows if histories.key_of(row.target) == link)
+    for row in sorted(own, key=lambda one: one.since_us):
         since_us, until_us = row.since_us, row.until_us or histories.until_us
         if found and since_us <= found[-1].ended_us:
             since_us = found[-1].ended_us

@@ -1,6 +1,7 @@
 """The outline of a page: what it asks a browser to do, however its bytes are written."""
 
 import time
+from html import escape
 from typing import Any
 
 import pytest
@@ -83,6 +84,136 @@ def test_a_base_element_moves_what_follows() -> None:
     assert found.forms[0].action == "http://b.example/d/y"
 
 
+def test_an_empty_action_is_the_page_itself() -> None:
+    """A base moves an action, and neither an empty nor a missing one."""
+    for written in ("<form>", "<form action=''>", "<form action=x><button formaction=''>"):
+        form = seen(f"<base href=http://b.example/d/>{written}").forms[-1]
+        assert (form.action, form.scheme) == ("https://www.example/a/page", "https")
+
+
+def test_a_field_belongs_to_the_form_that_it_names() -> None:
+    """A password or a button outside a form, or in another one, may be of a form elsewhere."""
+    page = (
+        "<input type=password form=in><form id=in action=http://b.example method=post></form>"
+        "<form action=/c><button form=in formaction=/d><input type=password form=gone></form>"
+    )
+    assert [(form.action, form.method, form.has_password) for form in seen(page).forms] == [
+        ("http://b.example", "post", True),
+        ("https://www.example/d", "post", True),
+        ("https://www.example/c", "get", False),
+        (None, "", True),
+    ]
+
+
+def test_a_script_as_action_is_no_action() -> None:
+    """Of `javascript:` neither text nor target is told: a script sends the form somewhere."""
+    (form,) = seen("<form action=\"javascript:send('word')\"><input type=password>").forms
+    assert (form.action, form.scheme, form.method, form.has_password) == (None, "", "", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "leads_to"),
+    [
+        ("5", "https://www.example/a/page"),
+        ("0; url=/x?token=1", "https://www.example/x"),
+        ("0 url=//b.example", "https://b.example"),
+        (".5,//b.example", "https://b.example"),
+        ("0; URL = '//b.example/x' rest", "https://b.example/x"),
+        ('0;url="//b.example', "https://b.example"),
+        ("0; https://u:p@b.example/x;jsessionid=1", "https://b.example/x"),
+        ("x; url=//b.example", None),
+        ("0x url=//b.example", None),
+    ],
+)
+def test_a_refresh_leads_where_a_browser_goes(content: str, leads_to: str | None) -> None:
+    """With semicolon, comma or space, with quotes or without, relative to the page."""
+    assert seen(f"<meta http-equiv=refresh content='{escape(content)}'>").refresh == leads_to
+
+
+def test_a_shadow_root_is_shown_and_a_template_is_not() -> None:
+    """Text of a template is hidden, unless browsers make a shadow root of it."""
+    page = (
+        "<template>a<template shadowrootmode=open>b</template>c</template>d"
+        "<p><template ShadowRootMode=Closed>e<template>f</template>g</template>h</template>i"
+    )
+    assert seen(page).text == "d e g h i"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<svg><style/></svg>a<style>b</style>", "a"),
+        ("<svg><title/><text>a</text></svg>b", "a b"),
+        ("<svg><script href=//s.example/x.js /></svg>a<script></script>", "a"),
+        ("<svg><style>b<p>a</p></style></svg>", "a"),
+        ("<svg><template><p>a", "a"),
+        ("<svg><style>b</style><title>b</title><desc>b</svg>a", "a"),
+        ("<svg><svg><style>b</svg>a</svg><style>b</style>c", "a c"),
+        ("<svg/><style>b</style>a", "a"),
+        ("<math><style></p><style>b</style>a", "a"),
+        ("<svg><font color=x><style>b<p>b</style>a", "a"),
+        ("<style/>b</style>a", "a"),
+        ("<script src=x/>b</script>a", "a"),
+    ],
+)
+def test_svg_hides_no_more_than_it_does_in_a_browser(page: str, text: str) -> None:
+    """A tag closes itself in SVG and not in HTML; a paragraph ends it, and its style with it."""
+    assert seen(page).text == text
+    assert not seen(page).title
+
+
+def test_a_page_within_the_page_is_read() -> None:
+    """The text of a frame's srcdoc is shown, so it is text."""
+    page = "a<iframe srcdoc='&lt;p>slot &amp;amp; gacor&lt;/p>'></iframe>b"
+    assert seen(page).text == "a slot & gacor b"
+    assert seen(f"<template>{page}</template>").text == ""
+
+
+def test_references_of_svg_are_seen() -> None:
+    """Links and scripts may stand in href of another name."""
+    found = seen("<svg><a xlink:href=//a.example>x</a><script href=//s.example/x.js /></svg>")
+    assert (found.link_hosts, found.script_hosts) == (("a.example",), ("s.example",))
+
+
+@pytest.mark.parametrize("element", ["noscript", "template"])
+def test_what_scripts_replace_governs_nothing(element: str) -> None:
+    """Neither base, policy nor refresh is taken from there by a browser."""
+    found = seen(
+        f"<{element}><base href=//x.example/><meta http-equiv=refresh content='0;//x.example'>"
+        f"<meta http-equiv=content-security-policy content=x></{element}><img src=y>"
+    )
+    assert found.resources[0].host == "www.example"
+    assert (found.refresh, found.csp) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<noscript><style></noscript>a</style>", "a"),
+        ("<noscript><!-- </noscript>a", "a"),
+        ("<noscript><template>b</noscript></template>a", "a"),
+        ("<noscript>a<noscript>b</noscript>c", "a b c"),
+        ("<noscript>a", "a"),
+        ("<noscript><template></noscript>a", "a"),
+        ("<noscript>" * 5_000 + "a", "a"),
+    ],
+)
+def test_what_stands_in_noscript_hides_nothing_behind_it(page: str, text: str) -> None:
+    """Its text is read, for some visitors have no scripts; it ends at its own end tag."""
+    assert seen(page).text == text
+
+
+@pytest.mark.parametrize("element", ["noscript", "template"])
+def test_a_form_that_stands_apart_hides_no_other(element: str) -> None:
+    """One left open there is not the one that a field after it belongs to."""
+    page = f"<{element}><form action=/a></{element}><form action=http://b.example>"
+    forms = seen(f"{page}<input type=password>").forms
+    assert [(form.action, form.has_password) for form in forms] == [
+        ("https://www.example/a", False),
+        ("http://b.example", True),
+    ]
+
+
 def test_a_password_outside_any_form_is_seen() -> None:
     """A password field without a form has no action: a script sends it."""
     (form,) = seen("<div><input type=password></div>").forms
@@ -123,7 +254,15 @@ def test_what_is_not_closed_reaches_to_the_end(page: str) -> None:
         ("javascript:alert(1)", ("javascript", "")),
         ("data:text/html,http://x", ("data", "")),
         ("", ("https", "www.example")),
-        ("//a\x1b[1m.example", ("https", "a\ufffd[1m.example")),
+        ("//a\x1b[1m.example", ("", "")),
+        ("//call +62 now", ("", "")),
+        ("//<b>a</b>.example", ("", "")),
+        ("http://[x](y)", ("", "")),
+        ("http://", ("", "")),
+        ("//ju%64i.example", ("https", "judi.example")),
+        ("//\uff4a\uff55\uff44\uff49\u3002example", ("https", "judi.example")),
+        ("//a%20b.example", ("", "")),
+        ("//m\u00fcnchen.example", ("https", "m\u00fcnchen.example")),
     ],
 )
 def test_references_lead_where_a_browser_goes(written: str, where: tuple[str, str]) -> None:
@@ -156,6 +295,27 @@ def test_the_character_set_is_found(page: bytes, charset: str, text: str) -> Non
 def test_a_number_of_thousands_of_digits_is_no_character() -> None:
     """A character reference that no integer may be made of is replaced."""
     assert unescaped("a&#" + "1" * 10_000 + ";&lt;") == "a\ufffd<"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "&#1;" * 20_000,
+        "<p>".join(["&notin;" * 200] * 50),
+        "<a " + " ".join(f'b{n}="{"&amp;" * 400}"' for n in range(40)) + ">",
+        "<textarea>" + "&amp;" * 16_000,
+    ],
+)
+def test_what_has_to_be_resolved_takes_its_turns(page: str) -> None:
+    """References cost time where they are resolved: no step holds more than a few KiB of them."""
+    turns = sum(1 for _ in tokens(page))
+    assert turns > len(page) / 200
+
+
+def test_a_text_is_not_cut_within_a_reference() -> None:
+    """Long texts come in pieces, and every reference by name is whole in one of them."""
+    page = "x" + "&CounterClockwiseContourIntegral;" * 1_000
+    assert seen(page).text == "x" + "\u2233" * 1_000
 
 
 def test_bounds_are_told() -> None:

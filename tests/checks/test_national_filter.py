@@ -86,11 +86,15 @@ def test_a_page_of_the_site_itself_is_not_blocked() -> None:
         ("<title>\n Internet   Positif </title>", "title: internet positif"),
         ("<title>Internet Positif untuk anak - Kota</title>", ""),
         (f'<iframe src="http://{LANDING}.example/">', ""),
+        # A page of an office that has the ministry's search in a frame, or a button to it.
+        (f'<iframe src="//{LANDING}/"></iframe>' + "x" * 16_384, ""),
+        (f"<button onclick=\"location.href='//{LANDING}/'\">cek</button>" + "x" * 16_384, ""),
+        (f"<meta http-equiv=refresh content='0; url=//{LANDING}'>" + "x" * 16_384, LANDING),
         ("x" * 4_096 + f'<iframe src="http://{LANDING}/">', ""),
     ],
 )
 def test_a_landing_page_is_known_by_what_it_does(body: str, by: str) -> None:
-    """Frames, refreshes and scripts that lead there, and its whole title, in the first 4 KiB."""
+    """Refreshes, frames and scripts of a small page, and its whole title, in the first 4 KiB."""
 
     async def scenario() -> None:
         async with WebServer({"/": page(body.encode())}) as server:

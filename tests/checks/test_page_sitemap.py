@@ -37,6 +37,9 @@ def test_the_forms_of_sitemaps_are_read() -> None:
         b"</url><url><s:loc><![CDATA[http://b.example/]]></s:loc></url></urlset>"
     )
     assert found(xml) == ["http://a.example/?a=1&b=2", "http://b.example/"]
+    assert found(
+        b"<loc>http://a.example/</loc><image:loc>http://cdn.example/x.png</image:loc>"
+    ) == ["http://a.example/"]
     assert found(b"\xef\xbb\xbfhttp://a.example/\r\nx\nhttps://b.example/ \n") == [
         "http://a.example/",
         "https://b.example/",

@@ -37,6 +37,11 @@ def test_a_phrase_is_found_however_it_is_disguised(text: str) -> None:
     [
         "Pilih slot waktu pelayanan dan slot parkir",
         "Waspada judi online (judol): laporkan situs judi, togel, slot dan casino",
+        "Daftar slot kunjungan; slot hari ini penuh, pilih slot online untuk antrean paspor",
+        "Pengadaan rak dengan dua slot server dan slot terbaru",
+        "Bahaya judi slot bagi remaja: jangan sebar link judi online",
+        "Polisi menangkap agen slot, bandar togel online, poker online dan casino online",
+        "Daftar judi online yang diblokir: situs slot, situs togel, judi bola online",
         "Bonus demografi; deposit jaminan; pulsa listrik kantor wali kota",
         "Lomba burung gacor dan undian jackpot RW 04",
         "Bandar udara El Tari, daftar agen perjalanan",

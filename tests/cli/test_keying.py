@@ -1,7 +1,6 @@
 """`sasando keys new` and `keys show`."""
 
 import base64
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ from monitor.ledger.keys import load_key, read_vkeys
 from monitor.ledger.signer import KeyKind, Signer, Verifier
 from tests.cli.running_command import Inside, sasando
 from tests.daemon.place import Place
+from tests.lab.parts import require
 from tests.store import building
 
 
@@ -95,11 +95,11 @@ def test_the_trusted_key_is_shown(place: Place) -> None:
     ]
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 def test_the_recipe_checks_a_checkpoint_with_openssl(
     inside: Inside, recorded: Place, tmp_path: Path
 ) -> None:
     """The printed lines accept the log's checkpoint, and refuse one with an altered size."""
+    require("openssl")
     note = inside("ledger", "checkpoint", "-c", recorded.configuration).out
     shown = inside("keys", "show", "-c", recorded.configuration).out
     script = "\n".join(line for line in shown.splitlines() if line.startswith("  "))

@@ -61,6 +61,20 @@ def test_the_report_is_written_issued_and_verified(
     assert inside("verify", place.state, "-c", place.configuration).code == 0
 
 
+def test_a_bundle_is_not_accused_because_its_log_went_on(
+    place: Place, inside: Inside, tmp_path: Path
+) -> None:
+    """The agent's own mark stands after the issue; who names that mark wants it compared."""
+    september(place)
+    told = reported(inside, place, tmp_path / "out", "--format", "bundle")
+    words = ("verify", tmp_path / "out" / BUNDLE, "-c", place.configuration)
+    done = inside(*words, "--lang", "en")
+    assert done.code == 0, done.out
+    assert f"stands at {told['size'] + 1} entries, the bundle at {told['size']}" in done.err
+    behind = inside(*words, "--mark", place.mark, "--json")
+    assert (behind.code, behind.data["verdict"]) == (1, "tampered")
+
+
 def test_the_report_says_what_sla_says(place: Place, inside: Inside, tmp_path: Path) -> None:
     """Figure by figure, key by key."""
     september(place, unseen=range(12))

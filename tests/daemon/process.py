@@ -106,6 +106,8 @@ class Agent:
     ) -> None:
         if self.process.poll() is None:
             self.kill()
+        if error is not None:
+            print(self.told())  # pytest shows it below the failure
         self.notify.close()
 
     def ready(self) -> Self:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from monitor.ledger.batch import Batch
+from monitor.ledger.entry import BATCH_CODE, SeriesDefined, code_of, read_record
 from monitor.model import Fault, FaultKind
 from tests.daemon.recording import Recording, S, links, two_legs
 
@@ -190,3 +192,28 @@ def test_nothing_is_kept_of_a_site_that_a_reload_took_away(tmp_path: Path) -> No
     assert not labels
     kept = (scene.recorder.single_legs.marks, scene.legs.legs.blocked_ns, scene.legs._looked)
     assert kept == ({}, {}, {})
+
+
+def test_reloads_that_share_a_commit_define_a_series_before_what_was_seen_of_it(
+    tmp_path: Path,
+) -> None:
+    """What was seen between two reloads lies between their definitions, none of it before."""
+    scene = Recording(links(tmp_path, {"line": "192.0.2.1"}))
+    seen = [scene.item("line").number]
+    scene.see(scene.item("line"), answers=True)
+    for name in ("second", "third"):
+        scene.place.links[name] = {**scene.place.links["line"], "address": "192.0.2.7"}
+        scene.reload()
+        scene.see(scene.item(name), answers=True)
+        seen.append(scene.item(name).number)
+    draft = scene.draft()
+    assert draft is not None
+    order: list[tuple[str, int]] = []
+    for raw in draft.commit.entries:
+        if code_of(raw) == BATCH_CODE:
+            order += [("seen", int(n)) for g in Batch.from_bytes(raw).groups for n in g.series]
+        elif isinstance(entry := read_record(raw), SeriesDefined):
+            order.append(("defined", entry.number))
+    line, second, third = seen
+    wanted = [("seen", line), *((what, n) for n in (second, third) for what in ("defined", "seen"))]
+    assert [one for one in order if one in wanted] == wanted

@@ -100,6 +100,24 @@ def test_the_kept_ledger_is_intact_for_the_command_too(ended: Ended) -> None:
     assert [ID["sum-root"], proof["root"]] in [line.rsplit(maxsplit=1) for line in told(ended)]
 
 
+def test_the_kept_report_is_one_that_anybody_can_verify(ended: Ended) -> None:
+    """Documents are there, and `verify` finds the bundle intact from the key and nothing else."""
+    report = ended.folder / "report"
+    assert {"report.id.pdf", "report.id.html", "report.json"} <= {p.name for p in report.iterdir()}
+    key = ended.folder / "config/trust/log.vkey"
+    done = subprocess.run(
+        [*COMMAND, "verify", str(report / "audit-bundle.zip"), "--key", str(key), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    proof = json.loads(done.stdout)
+    assert (done.returncode, proof["verdict"]) == (0, "intact")
+    assert proof["checked"]["figures"] is True
+    assert ID["bundle"] in told(ended)
+
+
 @pytest.fixture
 def playing(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A demo that has begun; its line about the agent has been read."""

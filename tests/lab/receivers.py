@@ -8,8 +8,8 @@
         hook.accepted[0].id                # the alert's id, from the body's last line
 
 Failures of the webhook: "500", "404", "307" (to itself), "reset" (the connection breaks after
-the request), "hang" (no answer until the receiver closes), "slow" (answers after `release()`, or
-a second).
+the request), "hang" (no answer until the receiver closes), "slow" (answers after `release()`;
+`await_begun()` waits for the request).
 Failures of the mail server: "421", "451", "550" and so on, as its answer to the message.
 """
 
@@ -106,6 +106,7 @@ class Webhook(Receiver):
 
     def __init__(self) -> None:
         super().__init__()
+        self._begun = threading.Event()
         self._released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Request)
         self._server.webhook = self
@@ -120,6 +121,11 @@ class Webhook(Receiver):
         """The Apprise URL of this receiver; `credentials` as `user:password`."""
         at = f"{credentials}@" if credentials else ""
         return f"json://{at}127.0.0.1:{self.port}{path}{query}"
+
+    def await_begun(self) -> None:
+        """Until a request waits for its slow answer."""
+        if not self._begun.wait(_WAIT_S):
+            raise TimeoutError("no request came")
 
     def release(self) -> None:
         """Let the slow answers go."""
@@ -146,7 +152,8 @@ class Webhook(Receiver):
         payload: dict[str, Any] = json.loads(raw)
         failure = self._next_failure()
         if failure == "slow":
-            self._released.wait(1.0)
+            self._begun.set()
+            self._released.wait(_WAIT_S)
         self._record(
             str(payload.get("title", "")),
             str(payload.get("message", "")),

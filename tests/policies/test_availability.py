@@ -28,7 +28,7 @@ from policies.availability import (
     pieces,
 )
 from policies.debt import Span
-from policies.outages import outage_times, outages
+from policies.outages import counted_us, outage_times, outages
 from policies.period import Moments
 from policies.reckoning import reckoned
 from tests.store.building import START_US, anchored, batch, observation, opened, series
@@ -330,6 +330,20 @@ def test_what_is_reckoned_together_is_what_the_pieces_say(
     found = list(pieces(history, window, owed, unreachable_counts=counts))
     expected = availability(found), outages(found)
     assert reckoned(history, window, owed, unreachable_counts=counts) == expected
+
+
+@given(histories, windows)
+def test_all_unobserved_time_counts_at_worst(history: History, window: Moments) -> None:
+    """However it is cut into outages: unless short ones are forgiven they need not be counted."""
+    found = list(pieces(history, window))
+    worst = [
+        one._replace(standing=Standing.UNAVAILABLE, cause="")
+        if one.standing is Standing.UNOBSERVED
+        else one
+        for one in found
+    ]
+    sums = availability(found)
+    assert counted_us(outages(worst), 0) == sums.unavailable_us + sums.unseen_us
 
 
 @given(histories, windows)

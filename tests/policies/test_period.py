@@ -55,6 +55,13 @@ def test_what_is_no_period_says_how_to_write_one(text: str) -> None:
         parse_period(text, KUPANG)
 
 
+@pytest.mark.parametrize("text", ["9999", "9999-Q4", "0001", "0001-01", "1969-12"])
+def test_a_period_without_moments_is_refused(text: str) -> None:
+    """A year whose midnights no calendar has in every zone is an error and no defect."""
+    with pytest.raises(PeriodError):
+        parse_period(text, KUPANG)
+
+
 def test_a_range_backwards_or_without_end_is_refused() -> None:
     """Neither a range that ends before it begins nor one of centuries is a period."""
     with pytest.raises(PeriodError, match="before it begins"):

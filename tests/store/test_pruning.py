@@ -39,11 +39,16 @@ from tests.store.building import (
 def filled(ledger: Ledger, to: int) -> None:
     """Entries that derive nothing, and an observation of each series now and then."""
     while ledger.size < to:
-        number = ledger.size
-        entry = LossCounted(since_us=number, until_us=number + 1, counts={"late": 1}).to_bytes()
-        at_ms = 400 * 3_600_000 + number * 60_000
-        rows = [observation(n, at_ms, judgement=number // 64 % 2) for n in range(3)]
-        append(ledger, batch(rows) if number % 16 == 0 else entry)
+        # A tenth of a tile in one commit: no boundary is the end of a commit by chance.
+        append(ledger, *(filler(number) for number in range(ledger.size, to)[:25]))
+
+
+def filler(number: int) -> bytes:
+    """The entry of this index."""
+    if number % 16:
+        return LossCounted(since_us=number, until_us=number + 1, counts={"late": 1}).to_bytes()
+    at_ms = 400 * 3_600_000 + number * 60_000
+    return batch([observation(n, at_ms, judgement=number // 64 % 2) for n in range(3)])
 
 
 def pruned(ledger: Ledger, boundary: int, begin: int = 0) -> Pruned:

@@ -46,7 +46,7 @@ TABLES = (
     "label",
     "declaration",
 )
-SAMPLE = 12
+SAMPLE = 4
 Edit = Callable[[sqlite3.Connection], object]
 
 

@@ -234,12 +234,12 @@ def test_no_spoilt_frame_is_an_error() -> None:
     good = [*samples.GOOD, *captured()]
     while time.monotonic() < until:
         frame = spoilt(chance, chance.choice(good))
-        began = time.monotonic()
+        began = time.process_time()  # its own work: a busy machine is no fault of a parser
         try:
             require_bounded(frame)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {frame.hex()}") from error
-        assert time.monotonic() - began < 5, f"seed {seed}: {frame.hex()}"
+        assert time.process_time() - began < 5, f"seed {seed}: {frame.hex()}"
         count += 1
         heard += isinstance(wire.read(frame), Advert | Announcement)
     print(f"\n{count} spoilt frames (seed {seed}), {heard} of them still in order")

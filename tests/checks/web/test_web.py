@@ -241,6 +241,37 @@ def test_a_site_without_tls_is_looked_at_as_it_is() -> None:
     run(scenario)
 
 
+def test_hsts_may_come_with_the_page_and_not_with_the_redirect(roots: str) -> None:
+    """Browsers take the field of any reply of the host over TLS; the last valid one holds."""
+    on = page(b"hello", fields=HTML + "Strict-Transport-Security: max-age=9\r\n")
+    first = page(b"", status=302, fields="Location: /x\r\nStrict-Transport-Security: max-age=7\r\n")
+    wrong = page(b"", status=302, fields="Location: /y\r\nStrict-Transport-Security: max-age\r\n")
+
+    async def scenario() -> None:
+        async with tls_server({"/x": on, "/y": html("hello")}) as server:
+            for shown, expected in ((redirect("/x"), 9), (first, 9), (wrong, None)):
+                server.pages["/"] = shown
+                found = await look(server, roots=roots, closed=())
+                assert found.get("hsts.max_age_s") == expected
+            assert found["hsts.error"] == "malformed"
+
+    run(scenario)
+
+
+def test_the_landing_hosts_of_the_filter_are_the_operators(roots: str) -> None:
+    """A page like the landing page is blocked, and the site's own where nothing is looked for."""
+    landing = html("<title>Internet Positif</title>")
+
+    async def scenario() -> None:
+        async with tls_server({"/": landing}) as server:
+            found = await look(server, roots=roots, closed=())
+            assert (found["outcome"], "nosniff" in found) == ("blocked", False)
+            found = await look(server, roots=roots, closed=(), filter_hosts=())
+            assert (found["outcome"], found["nosniff"]) == ("ok", False)
+
+    run(scenario)
+
+
 def test_a_host_named_by_its_address_has_no_hsts() -> None:
     """Browsers ignore the field of a host that is an address."""
 
@@ -341,10 +372,11 @@ def test_an_answer_to_everything_opens_nothing(roots: str) -> None:
             found = await look(server, roots=roots, closed=("/admin/", "/dump.sql"))
         assert found["closed.open"] == ["/dump.sql"]
         paths = [request.split(b" ")[1].decode() for request in server.requests]
-        # The neighbour of each has the same ending.
-        assert paths[-4] == "/admin/"
-        assert paths[-3].count("/") == 2
-        assert paths[-1].endswith(".sql")
+        # The neighbour of each has the same ending; of what shows something else two are asked.
+        assert paths[-5] == "/admin/"
+        assert paths[-4].count("/") == 2
+        assert paths[-3] == "/dump.sql"
+        assert all(path.endswith(".sql") for path in paths[-2:])
         assert (found["security_txt.found"], found["status"]) == (False, 200)
 
     run(scenario)
@@ -429,13 +461,14 @@ def test_a_page_that_is_no_html_loads_nothing(roots: str) -> None:
 def test_a_coded_page_is_not_looked_into(roots: str) -> None:
     """Of a page in a coding that nobody asked for only the head is told."""
     coded = html("<meta name=generator content='CMS 1.0'>", "Content-Encoding: gzip\r\n")
-    pages = {"/": coded, "/a": html("a")}
+    file = page(b"\x1f\x8b", fields="Content-Type: text/plain\r\nContent-Encoding: gzip\r\n")
+    pages = {"/": coded, "/a": html("a"), "/.well-known/security.txt": file}
 
     async def scenario() -> None:
         async with tls_server(pages) as server:
             found = await look(server, roots=roots, closed=("/a",))
         assert (found["nosniff"], found["banner.products"]) == (False, [])
-        assert not {"login.pages", "mixed.active"} & set(found)
+        assert not {"login.pages", "mixed.active", "security_txt.valid"} & set(found)
         assert found["closed.open"] == ["/a"]
 
     run(scenario)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from checks.html import outline
 from checks.web import csp
-from checks.web.closed import Answer, likeness, neighbour, standing
+from checks.web.closed import Answer, alike, neighbour, shown, standing
 from checks.web.cookies import COOKIES_BOUND, Cookie, cookies
 from checks.web.fields import content_type, fields_of, first, listed
 from checks.web.forms import Seen, login, mixed
@@ -77,6 +77,11 @@ def test_any_hsts_field_is_read(value: str) -> None:
         (["script-src 'self' 'UNSAFE-INLINE' 'unsafe-eval' data:"],
          ("data:", "unsafe-eval", "unsafe-inline")),
         (["script-src 'unsafe-inline' 'nonce-abc'"], ()),
+        (["script-src 'self'; script-src-elem *; script-src-attr 'unsafe-inline'"],
+         ("*", "unsafe-inline")),
+        (["script-src *; script-src-elem 'self'"], ()),
+        (["script-src-attr 'none'"], ("*", "data:", "http:", "https:", "unsafe-eval",
+                                      "unsafe-inline")),
         (["script-src 'unsafe-inline' https: 'strict-dynamic' 'nonce-abc'"], ()),
         (["script-src *; script-src 'self'"], ("*",)),
         (["script-src *, script-src 'self'"], ()),
@@ -173,6 +178,9 @@ def test_the_last_known_referrer_policy_holds(values: list[str], of_page: str, p
         ([("x-aspnet-version", "4.0.30319")], "", (), True),
         ([], "WordPress 6.4.2", ("WordPress",), True),
         ([("x-powered-by", "Express")], "", ("Express",), False),
+        ([("x-powered-by", "PHP7.4.33"), ("server", "Apache-2.4.57")], "", ("Apache", "PHP"),
+         True),
+        ([("server", "Web3")], "", ("Web3",), False),
         ([], "", (), False),
     ],
 )  # fmt: skip
@@ -204,10 +212,17 @@ def cookie(name: str, **wishes: object) -> Cookie:
         ("__host-a=b; Secure; Path=/; Domain=x", cookie("__host-a", secure=True, refused=True)),
         ("__Secure-a=b", cookie("__Secure-a", refused=True)),
         ("just a value", cookie("")),
+        ("call +62 \x9b1m\xe9=b", cookie("call\ufffd+62\ufffd\ufffd1m\ufffd")),
         ("__Host-imitated", cookie("", refused=True)),
         ("=; Secure", None),
         ("a=b; Max-Age=0", None),
         ("a=b; Max-Age=-5", None),
+        ("a=b; Expires=Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("a=b; Expires=Thursday, 01-Jan-70 00:00:10 GMT", None),
+        ("a=b; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60", cookie("a")),
+        ("a=b; Expires=Fri, 01-Jan-27 00:00:00 GMT", cookie("a")),
+        ("a=b; Expires=Fri, 01 Jan 2027 00:00:00 GMT", cookie("a")),
+        ("a=b; Expires=0", cookie("a")),
         ("a=b\x01", None),
         ("a=" + "b" * 5_000, None),
     ],
@@ -238,6 +253,7 @@ GOOD = b"Contact: mailto:csirt@city.example\r\nExpires: 2027-01-01T00:00:00Z\r\n
     ("body", "error"),
     [
         (GOOD, ""),
+        (b"\xef\xbb\xbf" + GOOD, ""),
         (
             b"# hello\n\ncontact:https://city.example/report\nEXPIRES: 2027-01-01t00:00:00.5+08:00",
             "",
@@ -305,7 +321,11 @@ ASKS = "<input type=password>"
          ("action http://www.example/in",)),
         (a_page(f"<form method=post>{ASKS}</form>", "http://www.example/"),
          ("action http://www.example/", "page http://www.example/")),
-        (a_page(f"<form method=post action=javascript:x>{ASKS}</form>"), ("action unknown",)),
+        (a_page(f"<form action=javascript:send('secret')>{ASKS}</form>"), ()),
+        (a_page(f"<form action=mailto:siti@www.example>{ASKS}</form>"), ("action unknown",)),
+        (a_page(f"<base href=http://a.example><form method=post>{ASKS}</form>"), ()),
+        (a_page(f"<form method=post action='http://u:p@www.example/in;jsessionid=1'>{ASKS}</form>"),
+         ("action http://www.example/in",)),
         (a_page(f"<base href=http://a.example><form method=post action=x>{ASKS}</form>"),
          ("action http://a.example/x",)),
         (a_page(f"<form method=post>{ASKS}<button formaction=//b.example></form>"), ()),
@@ -324,6 +344,15 @@ def test_passwords_in_urls_are_found() -> None:
     """A form that sends a password by GET; one that posts, or asks for none, is not told."""
     pages = [a_page(f"<form action=/a>{ASKS}</form><form action=/b></form>"), a_page(ASKS)]
     assert login(pages).in_url == ("https://www.example/a",)
+
+
+@pytest.mark.parametrize("action", ["javascript:send('x')", "mailto:siti@www.example", "data:,x"])
+def test_an_action_that_is_no_url_of_the_web_is_not_kept(action: str) -> None:
+    """What a script, a letter or a text would do stands nowhere in what is told."""
+    found = login([a_page(f'<form action="{action}">{ASKS}</form>')])
+    assert found.pages == ("https://www.example/login",)
+    assert not found.in_url
+    assert action not in str(found)
 
 
 def test_a_search_form_asks_for_no_password() -> None:
@@ -346,39 +375,48 @@ def test_mixed_content_is_counted_by_what_it_can_do() -> None:
     assert found.hosts == ("a.example", "b.example", "c.example")
 
 
-MISSING = Answer(status=404, size=9, likeness="x")
-SOFT = Answer(status=200, size=9, likeness="soft")
+def answer(shown: str | None, status: int = 200, size: int = 9, **wishes: bool) -> Answer:
+    """What a path was answered with."""
+    return Answer(path="/x", status=status, size=size, shown=shown, **wishes)
+
+
+MISSING, SOFT = answer("missing", 404), answer("soft")
 
 
 @pytest.mark.parametrize(
-    ("answer", "nowhere", "expected"),
+    ("shows", "beside", "expected"),
     [
-        (Answer(status=200, size=9, likeness="a"), MISSING, "open"),
-        (Answer(status=206, size=9, likeness="a"), MISSING, "open"),
-        (Answer(status=200, size=9, likeness=""), MISSING, "open"),
-        (Answer(status=200, size=9, likeness="a"), SOFT, "open"),
-        (Answer(status=200, size=9, likeness="soft"), SOFT, "closed"),
-        (Answer(status=200, size=9, likeness=""), SOFT, "undecided"),
-        (Answer(status=200, size=9, likeness="login"), MISSING, "closed"),
-        (Answer(status=200, size=9, likeness="a", has_password=True), MISSING, "closed"),
-        (Answer(status=200, size=0, likeness="a"), MISSING, "closed"),
-        (Answer(status=200, size=9, likeness="a"), None, "undecided"),
-        (Answer(status=200, size=9, likeness="a"), Answer(status=503, size=1, likeness="x"),
-         "undecided"),
-        (Answer(status=302, size=9, likeness="a"), MISSING, "closed"),
-        (Answer(status=401, size=9, likeness="a"), MISSING, "closed"),
-        (Answer(status=403, size=9, likeness="a"), None, "closed"),
-        (Answer(status=404, size=9, likeness="a"), None, "closed"),
-        (Answer(status=429, size=9, likeness="a"), MISSING, "undecided"),
-        (Answer(status=500, size=9, likeness="a"), MISSING, "undecided"),
-        (None, MISSING, "undecided"),
+        (answer("a"), [], None),
+        (answer("a"), [MISSING], "open"),
+        (answer("a", 206), [MISSING], "open"),
+        (answer(None), [MISSING], "open"),
+        (answer("a"), [SOFT], None),
+        (answer("a"), [SOFT, SOFT], "open"),
+        (answer("a"), [SOFT, answer("changing")], "undecided"),
+        (answer("a"), [SOFT, MISSING], "undecided"),
+        (answer("a"), [SOFT, answer("a")], "closed"),
+        (answer("a"), [SOFT, None], "undecided"),
+        (answer("soft"), [SOFT], "closed"),
+        (answer(None), [SOFT], "undecided"),
+        (answer("login"), [], "closed"),
+        (answer("a", has_password=True), [], "closed"),
+        (answer("a", size=0), [], "closed"),
+        (answer("a"), [None], "undecided"),
+        (answer("a"), [answer("x", 503)], "undecided"),
+        (answer("a", 302), [], "closed"),
+        (answer("a", 401), [], "closed"),
+        (answer("a", 403), [], "closed"),
+        (answer("a", 404), [], "closed"),
+        (answer("a", 429), [], "undecided"),
+        (answer("a", 500), [], "undecided"),
+        (None, [], "undecided"),
     ],
-)  # fmt: skip
+)
 def test_a_path_is_open_closed_or_undecided(
-    answer: Answer | None, nowhere: Answer | None, expected: str
+    shows: Answer | None, beside: list[Answer | None], expected: str | None
 ) -> None:
     """Open is a success with content that is neither a login page nor the answer to anything."""
-    assert standing(answer, nowhere, {"login"}) == expected
+    assert standing(shows, beside, [answer("login")]) == expected
 
 
 @pytest.mark.parametrize(
@@ -400,15 +438,30 @@ def test_a_neighbour_stands_in_the_same_folder(path: str, beside: str) -> None:
 def test_pages_are_alike_but_for_what_varies() -> None:
     """The path itself, numbers and identifiers do not make two pages; other words do."""
 
-    def of(path: str, text: str) -> str:
+    def of(path: str, text: str) -> Answer:
         body = f"<title>Oops</title><p>{text}".encode()
-        return likeness(path, body, outline(body, "", "https://www.example/"))
+        read = outline(body, "", "https://www.example/")
+        return Answer(path=path, status=200, size=9, shown=shown(body, read))
 
     one = of("/a b/", "Nothing at /a b/ (request 1f3a9c, 12:30)")
-    assert one == of("/c", "Nothing at /c (request 99ab77ee, 8:05)")
-    assert one != of("/c", "Index of /c (request 99ab77ee, 8:05)")
-    assert of("/old/site", "No site") == of("/d41d8cd98f00", "No d41d8cd98f00")
-    assert likeness("/a", b"\x01", None) != likeness("/a", b"\x02", None)
+    assert alike(one, of("/c", "Nothing at /c (request 99ab77ee, 8:05)"))
+    assert not alike(one, of("/c", "Index of /c (request 99ab77ee, 8:05)"))
+    assert alike(of("/old/site", "No site"), of("/d41d8cd98f00", "No d41d8cd98f00"))
+    # A part of the path may stand in the text of every page.
+    text = "Pelayanan administrasi kependudukan"
+    assert alike(of("/admin/", text), of("/d41d8cd98f00d41d/", text))
+
+
+def test_what_is_no_html_is_compared_by_all_of_it() -> None:
+    """An interface that answers anything with its path and the time opens nothing."""
+
+    def of(path: str, body: bytes) -> Answer:
+        return Answer(path=path, status=200, size=9, shown=shown(body, None))
+
+    said = b'{"path":"\\/%s","at":1795600%d,"error":"none such"}'
+    assert alike(of("/.env", said % (b".env", 1)), of("/0a1b2c", said % (b"0a1b2c", 2)))
+    assert not alike(of("/.env", b"KEY=\x01"), of("/0a1b2c", said % (b"0a1b2c", 2)))
+    assert alike(of("/a", b"\x01"), Answer(path="/b", status=200, size=9, shown=None)) is None
 
 
 def test_fields_are_read_in_order() -> None:
