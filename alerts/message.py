@@ -53,6 +53,8 @@ def compose(row: OutboxRow, lang: Language, timezone: tzinfo, *, signed: bool = 
         payload = json.loads(row.payload)
         if "emergency" in payload:
             return _emergency(row, payload, lang, timezone)
+        if "silence" in payload:
+            return _silence(row, payload["silence"], lang, timezone)
         return _Incident(row, payload, lang, timezone).message(signed)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         lines = [say("alerts.unreadable", lang, incident=row.incident, step=row.step)]
@@ -160,7 +162,8 @@ class _Incident:
             target=plain(self.payload["target_name"] or self.payload["target"], 60),
             rule=plain(self._title(), 60),
         )
-        lines = [*self._what(act), *self._when(act), *self._why(), *self._hanging(act)]
+        lines = [*self._what(act), *self._when(act), *self._why(act), *self._hanging(act)]
+        lines += self._held()
         lines.append(self._line("severity", severity))
         lines.append(self._line("incident", str(self.row.incident)))
         lines.append(self._line("rule-id", f"{self.payload['policy']}/{self.payload['rule']}"))
@@ -201,10 +204,12 @@ class _Incident:
             lines.append(self._line("duration", lasted))
         return lines
 
-    def _why(self) -> list[str]:
+    def _why(self, act: Act) -> list[str]:
         reasons: Sequence[object] = self.payload["reasons"]
         if not reasons:
             return []
+        if act is Act.ACKNOWLEDGED:
+            return [self._line("note", str(reasons[0]))]
         limit = REASONS_BESIDE if self.payload.get("consequences") else REASONS_LIMIT
         lines = [say("alerts.reasons", self.lang)]
         lines += [f"- {plain(reason)}" for reason in reasons[:limit]]
@@ -228,9 +233,17 @@ class _Incident:
         more = told["count"] - len(told["names"][:NAMED])
         return [*lines, say("alerts.more-hanging", self.lang, count=more)] if more else lines
 
+    def _held(self) -> list[str]:
+        """Why it is told so late."""
+        held = self.payload.get("held")
+        if not held:
+            return []
+        key = "maintenance" if held["cause"] == "maintenance" else "silence"
+        said = {"by": int(held["by"]), "reason": plain(held["reason"] or "–")}
+        return [say(f"alerts.held-{key}", self.lang, **said)]
+
     def _title(self) -> str:
-        titles = self.payload["titles"]
-        return str(titles.get(self.lang) or next(iter(titles.values()), "") or self.payload["rule"])
+        return _rule_title(self.payload, self.lang)
 
     def _line(self, name: str, value: str) -> str:
         return say(f"alerts.{name}", self.lang, value=plain(value))
@@ -242,6 +255,35 @@ class _Incident:
         if act is Act.CLOSED:
             return "success"
         return _URGENCY[self.payload["severity"]] if act is Act.OPENED else "info"
+
+
+def _rule_title(named: Mapping[str, Any], lang: Language) -> str:
+    titles = named["titles"]
+    return str(titles.get(lang) or next(iter(titles.values()), "") or named["rule"])
+
+
+def _silence(row: OutboxRow, told: Mapping[str, Any], lang: Language, timezone: tzinfo) -> Message:
+    """What a silence came to, once it is over."""
+    counts, number = told["counts"], int(told["id"])
+    values = {"held": int(counts["held"]), "over": int(counts["over"]), "more": int(told["more"])}
+    lines = [
+        say("alerts.silence-over", lang, id=number),
+        say("alerts.silence-from", lang, value=local_time(told["since_us"], timezone)),
+        say("alerts.silence-until", lang, value=local_time(told["ended_us"], timezone)),
+        say("alerts.author", lang, value=plain(told["author"])),
+        say("alerts.note", lang, value=plain(told["reason"])),
+        say("alerts.silence-counts", lang, **values),
+    ]
+    named = told["standing"][:NAMED]
+    if named:
+        lines.append(say("alerts.silence-standing", lang))
+    for one in named:
+        what = f"{plain(one['target'], NAME_LIMIT)}: {plain(_rule_title(one, lang), 100)}"
+        lines.append(f"- {what} ({int(one['incident'])})")
+    if values["more"] > len(named):
+        lines.append(say("alerts.more-reasons", lang, count=values["more"] - len(named)))
+    title = say("alerts.title-silence", lang, id=number, **values)
+    return _message(title, lines, "warning" if named else "info", row.id, lang)
 
 
 def _emergency(

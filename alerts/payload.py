@@ -7,6 +7,7 @@ restart, when the configuration may already be another one.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from monitor.model import IncidentStep, OutboxRow, Target
 
@@ -15,6 +16,36 @@ NAMED = 10
 """Consequences that a message names; the others are counted."""
 NO_INCIDENT = -1
 """The `incident` of a row that belongs to none: a test, or an emergency of the agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What held back a message: a silence or maintenance, the entry that declared it, and why."""
+
+    cause: str
+    by: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceOver:
+    """What a silence came to at its end."""
+
+    id: int
+    author: str
+    reason: str
+    since_us: int
+    ended_us: int
+    counts: Mapping[str, int]
+    """Messages `held` back, and of how many the incident is `standing`, `over` or `held-on`."""
+    standing: Sequence[Mapping[str, object]]
+    """What it was about and still stands: incident, target, rule, titles."""
+
+
+def silence_payload(over: SilenceOver) -> str:
+    """JSON with everything that the message at a silence's end needs beside its row."""
+    told = {**asdict(over), "standing": list(over.standing[:NAMED]), "more": len(over.standing)}
+    return _canonical({"version": VERSION, "silence": told})
 
 
 def alert_id(origin: str, incident: int, step: int, route: str) -> str:
@@ -37,12 +68,14 @@ def payload_of(
     *,
     opened_us: int | None = None,
     consequences: Sequence[Target] = (),
+    held: "Held | None" = None,
 ) -> str:
     """JSON with everything a message about `step` needs beside its row.
 
     `titles`: the rule's title by language. `opened_us`: `since_us` of the opening, for the steps
     after it; without it a recovery cannot say how long the incident lasted. `consequences`: what
-    hangs on the target, in the order of importance; only the first `NAMED` are named.
+    hangs on the target, in the order of importance; only the first `NAMED` are named. `held`:
+    what held the message back until now.
     """
     return _canonical(
         {
@@ -63,6 +96,7 @@ def payload_of(
             "author": step.author,
             "opened_us": opened_us,
             "consequences": _counted(consequences),
+            **({} if held is None else {"held": asdict(held)}),
         }
     )
 

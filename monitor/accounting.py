@@ -19,8 +19,10 @@ from policies.objective import Objective
 from policies.period import ServiceHours, parse_service_hours
 from policies.restitution import Terms
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Version of the accounting rules; see `docs/accounting.md`."""
+KNOWN_VERSIONS = (1, RULES_VERSION)
+"""By version 1 nothing was computed of singletons: such objectives are unmeasured."""
 TEXT_NAME = "accounting.json"
 """Its name among the texts of a configuration in force."""
 
@@ -63,6 +65,10 @@ class ObjectiveTerms:
     """(c1 as a decimal text, block length in µs), availability by loss."""
     service_hours: tuple[str, ...]
     restitution: Terms | None
+    percentile: Decimal | None = None
+    """Of delay: which part of the probes must come back in time."""
+    count: int | None = None
+    """Of outages: the most that are allowed."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -73,6 +79,11 @@ class ObjectiveTerms:
     def hours(self) -> ServiceHours:
         """When it is owed."""
         return parse_service_hours(self.service_hours)
+
+    @property
+    def by_probes(self) -> bool:
+        """Whether singletons decide it, rather than the verdicts of rules."""
+        return self.loss is not None or self.indicator in ("loss", "delay")
 
     @property
     def most_lost(self) -> Fraction:
@@ -113,9 +124,10 @@ class Accounting:
         """The terms again; AccountingError for anything but a text of a known version."""
         try:
             plain = json.loads(raw)
-            if plain["accounting"] != RULES_VERSION:
+            if plain["accounting"] not in KNOWN_VERSIONS:
                 raise AccountingError(f"accounting rules of version {plain['accounting']}"[:80])
             found = cls(
+                version=int(plain["accounting"]),
                 timezone=str(ZoneInfo(plain["timezone"])),
                 targets={key: _target_read(terms) for key, terms in plain["targets"].items()},
                 objectives=tuple(_objective_read(one) for one in plain["objectives"]),
@@ -177,6 +189,8 @@ def _resolved(objective: Objective, targets: tuple[str, ...]) -> ObjectiveTerms:
         loss=loss,
         service_hours=tuple(source.service_hours),
         restitution=objective.terms,
+        percentile=objective.percentile,
+        count=objective.count,
     )
 
 
@@ -212,8 +226,11 @@ def _objective_read(plain: Mapping[str, Any]) -> ObjectiveTerms:
     values = {"ratio": None, "duration_us": None, "loss": None, "restitution": None, **plain}
     for name in ("measured_by", "targets", "service_hours"):
         values[name] = tuple(map(str, values[name]))
-    if values["ratio"] is not None:
-        values["ratio"] = Decimal(values["ratio"])
+    for name in ("ratio", "percentile"):
+        if values.get(name) is not None:
+            values[name] = Decimal(values[name])
+    if type(values.get("count", 0)) is not int:
+        raise TypeError("a count that is none")
     if values["loss"] is not None:
         ratio, over_us = values["loss"]
         values["loss"] = (str(ratio), int(over_us))

@@ -16,12 +16,15 @@ from monitor.declared import DeclarationRow, Declarations, values_of
 from monitor.derived import HOUR_US as HOUR_US
 from monitor.derived import IntervalRow as IntervalRow
 from monitor.derived import RollupRow as RollupRow
+from monitor.holds import HeldRow, Holds, SilenceRow, held_of, row_values, silence_of
 from monitor.ledger.batch import Batch
 from monitor.ledger.block import Block, scan
 from monitor.ledger.columns import Ints
 from monitor.ledger.entry import (
     BATCH_CODE,
+    AlertHeld,
     AlertSettled,
+    AlertsReleased,
     ClockAnchored,
     ConfigurationInForce,
     EntryError,
@@ -36,6 +39,8 @@ from monitor.ledger.entry import (
     OperatorAct,
     Record,
     SeriesDefined,
+    SilenceDeclared,
+    SilenceEnded,
     code_of,
     read_record,
 )
@@ -73,6 +78,9 @@ class IncidentRow:
     ended_since_us: int | None
     ended_us: int | None
     acknowledged_by: str
+    acknowledged_us: int | None = None
+    acknowledged_reason: str = ""
+    """What the person said who acknowledged it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +105,8 @@ class Changes:
     incidents: dict[int, IncidentRow] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)
     declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    silences: dict[int, SilenceRow] = field(default_factory=dict)
+    held: dict[int, HeldRow] = field(default_factory=dict)
     settled: list[AlertSettled] = field(default_factory=list)
     """Receipts of alerts: what the outbox says of them must agree."""
 
@@ -111,6 +121,7 @@ class Fold:
         self.incidents: dict[int, IncidentRow] = {}
         self.labels: dict[tuple[str, str], LabelRow] = {}
         self.declarations = Declarations()
+        self.holds = Holds()
         self.rotations: list[tuple[int, str, str]] = []
         """(index, outgoing verifier key, next one) of every hand-over, in order."""
         self.ignored = 0
@@ -139,13 +150,8 @@ class Fold:
                 changes.settled.append(receipt)
             case KeyRotated() as rotation:
                 self._rotate(index, rotation)
-            case (
-                MaintenanceDeclared() | MaintenanceCut() | ExclusionProposed() | ExclusionDecided()
-            ):
-                for row in self.declarations.take(index, part):
-                    changes.declarations[row.id, row.target] = row
             case _:
-                pass
+                self._people(index, part, changes)
 
     def taken(
         self, first: int, entries: Sequence[bytes], changes: Changes
@@ -224,10 +230,14 @@ class Fold:
     def snapshot(self) -> bytes:
         """The whole state, canonically; older logs, without declarations, have no word of them."""
         declared = [values_of(row) for row in self.declarations.rows()]
+        silences = [row_values(row) for _, row in sorted(self.holds.silences.items())]
+        held = [row_values(row) for _, row in sorted(self.holds.held.items())]
         return encode(
             {
                 **({"declarations": declared} if declared else {}),
                 **({"rotations": self.rotations} if self.rotations else {}),
+                **({"silences": silences} if silences else {}),
+                **({"held": held} if held else {}),
                 "count": self.count,
                 "columns": {
                     n: a[: self.count].astype("<i8").tobytes() for n, a in self.columns.items()
@@ -255,11 +265,31 @@ class Fold:
             fold.rotations = [(i, out, on) for i, out, on in values.get("rotations", ())]
             declared = values.get("declarations", ())
             fold.declarations = Declarations(DeclarationRow(**row) for row in declared)
+            fold.holds = Holds(
+                map(silence_of, values.get("silences", ())), map(held_of, values.get("held", ()))
+            )
         except (WireError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise EntryError(f"a snapshot that cannot be read: {error}"[:200]) from error
         if any(len(column) != fold.count for column in fold.columns.values()):
             raise EntryError("a snapshot whose columns do not fit together")
         return fold
+
+    def _people(self, index: int, entry: Record, changes: Changes) -> None:
+        """What people say of time and of messages; every other entry changes nothing here."""
+        match entry:
+            case (
+                MaintenanceDeclared() | MaintenanceCut() | ExclusionProposed() | ExclusionDecided()
+            ):
+                for row in self.declarations.take(index, entry):
+                    changes.declarations[row.id, row.target] = row
+            case SilenceDeclared() | SilenceEnded() | AlertHeld() | AlertsReleased():
+                for held in self.holds.take(index, entry, self.incidents):
+                    if isinstance(held, SilenceRow):
+                        changes.silences[held.id] = held
+                    else:
+                        changes.held[held.incident] = held
+            case _:
+                pass
 
     def _rotate(self, index: int, entry: KeyRotated) -> None:
         """A key is in force once: from its hand-over to the next one."""
@@ -321,7 +351,12 @@ class Fold:
             raise EntryError(f"a step of incident {entry.incident}, which does not stand there")
         row = replace(row, step=entry.step, act=entry.act)
         if entry.act == Act.ACKNOWLEDGED:
-            return replace(row, acknowledged_by=entry.author)
+            return replace(
+                row,
+                acknowledged_by=entry.author,
+                acknowledged_us=entry.at_us,
+                acknowledged_reason="; ".join(entry.reasons),
+            )
         return replace(row, ended_since_us=entry.since_us, ended_us=entry.at_us)
 
     def _label(self, index: int, entry: LabelSet, changes: Changes) -> None:
@@ -403,4 +438,7 @@ def _records_in(detail: object) -> Iterator[bytes]:
 
 
 def _values(row: IncidentRow | LabelRow) -> Mapping[str, Any]:
-    return {name: getattr(row, name) for name in row.__slots__}
+    """Its fields; of incidents that nobody acknowledged as older programs wrote them."""
+    later = ("acknowledged_us", "acknowledged_reason")
+    fields = {name: getattr(row, name) for name in row.__slots__}
+    return {n: value for n, value in fields.items() if n not in later or value not in (None, "")}

@@ -1,35 +1,26 @@
 """The figures of a period, target by target: from histories and terms alone. Pure and exact.
 
-A figure is an interval, from the worst case (what nobody saw was bad) to the best one (what nobody
-saw is left out). An objective is met when the worst case meets it, missed when the best case
-misses it, and undecided in between: nobody can say.
+What singletons decide is counted by another pass over the entries (`monitor.probed`): `wanted`
+says of what, and without it such objectives are unmeasured, never judged by something else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 
 from monitor.accounting import Accounting, ObjectiveTerms
+from monitor.goals import Outcome, judged, unmeasured
 from monitor.history import Histories
 from monitor.ledger.entry import SeriesDefined
-from policies.availability import Availability, History, Piece, Standing, pieces
+from monitor.probed import ROUND_TRIP, Key
+from policies.availability import IN_BASE, Availability, History, Piece, pieces
 from policies.budget import ErrorBudget, error_budget
-from policies.outages import Outage, OutageTimes, counted_us, outage_times, outages
+from policies.outages import Outage, OutageTimes, at_worst, counted_us, outage_times, outages
 from policies.period import Moments, Period
+from policies.probes import Probes, Wanted
 from policies.reckoning import reckoned
 from policies.restitution import Restitution, restitution
-
-
-class Outcome(StrEnum):
-    """What an objective's window came to."""
-
-    MET = "met"
-    MISSED = "missed"
-    UNDECIDED = "undecided"
-    UNMEASURED = "unmeasured"
-    """No series of the target is judged by a rule that measures the objective."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +42,7 @@ class Figure:
     indicator: str
     outcome: Outcome
     goal: Decimal
-    """A ratio, or µs for a time to repair."""
+    """A ratio, µs or a count; see `monitor.goals.UNITS`."""
     worst: Fraction | None
     best: Fraction | None
     """Both in the unit of `goal`; of what is bounded from above the worst is the larger one."""
@@ -60,6 +51,10 @@ class Figure:
     times: OutageTimes
     budget: ErrorBudget | None
     owed: Owed | None
+    probes: Probes | None = None
+    """Where singletons decide."""
+    bound_us: int | None = None
+    """Of delay: in which time a probe has to come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +71,64 @@ class Asked:
         return start, max(start, min(end, self.until_us))
 
 
-COMPUTED = frozenset({"availability", "mttr"})
-"""Indicators that are computed from intervals of state."""
+COMPUTED = frozenset({"availability", "mttr", "mtbf", "outages", "longest-outage", "loss", "delay"})
+"""Indicators that are computed target by target."""
+SINCE_VERSION = 2
+"""From which version of the accounting rules on singletons decide anything."""
+Probed = Mapping[Key, Probes]
+
+
+def wanted(
+    accounting: Accounting, histories: Histories, asked: Asked, targets: frozenset[str] | None
+) -> dict[Key, Wanted]:
+    """What has to be counted of singletons before the figures can be; empty: nothing."""
+    found: dict[Key, Wanted] = {}
+    if accounting.version < SINCE_VERSION:
+        return found
+    for objective in accounting.objectives:
+        if not objective.by_probes or objective.indicator not in COMPUTED:
+            continue
+        owed_time = objective.hours.inside(asked.period)
+        for target in objective.targets:
+            if targets is not None and target not in targets:
+                continue
+            series = _probing(objective, target, histories)
+            if series:
+                base = _base(accounting, target, histories, asked.window, owed_time)
+                found[objective.policy, objective.id, target] = Wanted(
+                    series={one.number: one.withdrawn for one in series},
+                    window=asked.window,
+                    base=base,
+                    bound_us=objective.duration_us if objective.indicator == "delay" else None,
+                    block_us=objective.loss[1] if objective.loss else 0,
+                    most_lost=objective.most_lost,
+                )
+    return found
+
+
+def _probing(objective: ObjectiveTerms, target: str, histories: Histories) -> list[SeriesDefined]:
+    """The series whose singletons decide: those of a rule that measures the objective."""
+    series = histories.series_of(target, objective.measured_by, deciding=objective.loss is not None)
+    return [one for one in series if one.check in ROUND_TRIP]
+
+
+def _base(
+    accounting: Accounting,
+    target: str,
+    histories: Histories,
+    window: Moments,
+    owed_time: Sequence[Moments],
+) -> tuple[Moments, ...]:
+    terms = accounting.targets.get(target)
+    unseen = histories.of(target, terms.site if terms else "", ())
+    found = pieces(unseen, window, owed_time)
+    cuts = [(one.started_us, one.ended_us) for one in found if one.standing in IN_BASE]
+    joined: list[Moments] = []
+    for since, until in cuts:
+        if joined and joined[-1][1] == since:
+            since = joined.pop()[0]
+        joined.append((since, until))
+    return tuple(joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,53 +146,66 @@ class _Sought:
     agreed: Fraction
     """Its ratio; 0 where it has none."""
 
+    def parts(self, history: History) -> Iterator[Piece]:
+        """How each moment of the window counts; nothing is computed before it is asked for."""
+        counts = self.objective.unreachable_counts
+        yield from pieces(history, self.window, self.owed_time, unreachable_counts=counts)
+
 
 def figures(
-    accounting: Accounting, histories: Histories, asked: Asked, targets: frozenset[str] | None
+    accounting: Accounting,
+    histories: Histories,
+    asked: Asked,
+    targets: frozenset[str] | None,
+    probed: Probed | None = None,
 ) -> Iterator[Figure]:
-    """Every objective of a kind that intervals decide, on every target or on these alone."""
-    window, months = asked.window, months_of(asked.period)
+    """Every objective that is computed target by target, on every target or on these alone.
+
+    `probed`: what was counted of what is `wanted`.
+    """
+    window, months, counted = asked.window, months_of(asked.period), probed or {}
+    over = window == asked.period.window
     for objective in accounting.objectives:
         if objective.indicator not in COMPUTED:
             continue
         owed_time = objective.hours.inside(asked.period)
         agreed = Fraction(objective.ratio or 0)
-        over = window == asked.period.window
         sought = _Sought(accounting, objective, histories, window, owed_time, months, over, agreed)
         for target in objective.targets:
             if targets is None or target in targets:
-                yield _figure(sought, target)
+                probes = counted.get((objective.policy, objective.id, target))
+                yield _figure(sought, target, probes)
 
 
-def _figure(sought: _Sought, target: str) -> Figure:
-    accounting, objective, histories = sought.accounting, sought.objective, sought.histories
-    series = histories.series_of(target, objective.measured_by)
-    terms = accounting.targets.get(target)
-    history = histories.of(target, terms.site if terms else "", series)
+def _figure(sought: _Sought, target: str, probes: Probes | None) -> Figure:
+    objective = sought.objective
+    series = sought.histories.series_of(target, objective.measured_by)
+    measured = bool(series) if not objective.by_probes else probes is not None
+    history = _history(sought.accounting, objective, target, sought.histories, series, probes)
     counts = objective.unreachable_counts
     sums, found = reckoned(history, sought.window, sought.owed_time, unreachable_counts=counts)
-    failed = tuple(found)
+    by_time = objective.indicator not in ("loss", "delay")
+    failed = tuple(found) if by_time else ()
     times = outage_times(failed, sums.available_us)
-    if objective.indicator == "mttr":
-        goal, worst = Decimal(objective.duration_us or 0), times.mttr_us
-        best, outcome = worst, _repaired(times, goal, sums, measured=bool(series))
-    else:
-        goal, worst, best = objective.ratio or Decimal(0), sums.worst, sums.best
-        outcome = _availability_outcome(worst, best, goal) if series else Outcome.UNMEASURED
+    told = measured or not objective.by_probes
+    parts = sought.parts(history)
+    came = judged(objective, sums, parts, times, probes) if told else unmeasured(objective)
     return Figure(
         policy=objective.policy,
         objective=objective.id,
         target=target,
         indicator=objective.indicator,
-        outcome=outcome,
-        goal=goal,
-        worst=worst,
-        best=best,
+        outcome=came.outcome if measured else Outcome.UNMEASURED,
+        goal=came.goal,
+        worst=came.worst,
+        best=came.best,
         sums=sums,
         outages=failed,
         times=times,
-        budget=_budget(sought, sums),
-        owed=_owed(sought, target, history, sums, failed) if series else None,
+        budget=_budget(sought, sums) if told else None,
+        owed=_owed(sought, target, history, sums, found) if measured else None,
+        probes=probes,
+        bound_us=objective.duration_us if objective.indicator == "delay" else None,
     )
 
 
@@ -153,31 +217,30 @@ def standings(
     window: Moments,
     owed_time: Sequence[Moments],
     series: Sequence[SeriesDefined],
+    probes: Probes | None = None,
 ) -> list[Piece]:
-    """How each moment of the window counts for this objective."""
-    terms = accounting.targets.get(target)
-    history = histories.of(target, terms.site if terms else "", series)
+    """How each moment of the window counts for this objective.
+
+    Where singletons decide and nobody counted them, nothing was observed.
+    """
+    history = _history(accounting, objective, target, histories, series, probes)
     return list(pieces(history, window, owed_time, unreachable_counts=objective.unreachable_counts))
 
 
-def _availability_outcome(worst: Fraction | None, best: Fraction | None, goal: Decimal) -> Outcome:
-    least, of = goal.as_integer_ratio()
-    # Denominators are positive: comparing products compares the fractions.
-    if worst is not None and worst.numerator * of >= least * worst.denominator:
-        return Outcome.MET
-    if best is not None and best.numerator * of < least * best.denominator:
-        return Outcome.MISSED
-    return Outcome.UNDECIDED
-
-
-def _repaired(times: OutageTimes, goal: Decimal, sums: Availability, *, measured: bool) -> Outcome:
-    """A mean time to repair above its most is missed; without any outage it is met where seen."""
-    if not measured:
-        return Outcome.UNMEASURED
-    if times.mttr_us is not None:
-        return Outcome.MISSED if times.mttr_us > goal else Outcome.MET
-    seen = sums.available_us + sums.unavailable_us
-    return Outcome.MET if seen and not times.count else Outcome.UNDECIDED
+def _history(
+    accounting: Accounting,
+    objective: ObjectiveTerms,
+    target: str,
+    histories: Histories,
+    series: Sequence[SeriesDefined],
+    probes: Probes | None,
+) -> History:
+    terms = accounting.targets.get(target)
+    by_probes = objective.by_probes
+    history = histories.of(target, terms.site if terms else "", () if by_probes else series)
+    if by_probes and probes is not None:
+        history = replace(history, series=probes.tracks)
+    return history
 
 
 def _budget(sought: _Sought, sums: Availability) -> ErrorBudget | None:
@@ -203,23 +266,13 @@ def _owed(
     worst = seen
     if sums.unseen_us:
         if longer_than_us:
-            missed_us = counted_us(outages(_at_worst(sought, history)), longer_than_us)
+            missed_us = counted_us(outages(at_worst(sought.parts(history))), longer_than_us)
         else:  # however it is cut into outages, all of it counts
             missed_us += sums.unseen_us
         worst = restitution(objective.restitution, fee, ratio, missed_us, sums.base_us)
     if seen is None or worst is None:
         return None
     return Owed(fee=fee, seen=seen, worst=worst)
-
-
-def _at_worst(sought: _Sought, history: History) -> Iterator[Piece]:
-    """The same time, had the service been down whenever nobody saw it."""
-    counts = sought.objective.unreachable_counts
-    for piece in pieces(history, sought.window, sought.owed_time, unreachable_counts=counts):
-        if piece.standing is Standing.UNOBSERVED:
-            yield piece._replace(standing=Standing.UNAVAILABLE, cause="")
-        else:
-            yield piece
 
 
 def months_of(period: Period) -> int:

@@ -10,9 +10,12 @@ from typing import Any
 
 from monitor.accounting import Accounting, TargetTerms
 from monitor.figures import Asked, Figure, Owed
-from monitor.spoken import rounded
+from monitor.goals import UNITS
+from monitor.spoken import length, number, percent, rounded
+from monitor.text import Language, say
 from policies.availability import Availability
 from policies.outages import Outage
+from policies.probes import Probes
 
 RATIO_DIGITS = 9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,7 +46,7 @@ def figures_shown(accounting: Accounting, asked: Asked, found: list[Figure]) -> 
 
 def _figure(accounting: Accounting, figure: Figure, zone: tzinfo) -> dict[str, Any]:
     terms = accounting.targets.get(figure.target, _NOBODY)
-    timed = figure.indicator == "mttr"
+    unit = UNITS.get(figure.indicator, "ratio")
     return {
         "policy": figure.policy,
         "objective": figure.objective,
@@ -52,10 +55,11 @@ def _figure(accounting: Accounting, figure: Figure, zone: tzinfo) -> dict[str, A
         "name": terms.name,
         "provider": terms.provider or None,
         "outcome": figure.outcome.value,
-        "goal": float(figure.goal) / 1_000 if timed else float(figure.goal),
-        "worst": _shown(figure.worst, timed),
-        "best": _shown(figure.best, timed),
-        "unit": "ms" if timed else "ratio",
+        "goal": float(figure.goal) / 1_000 if unit == "ms" else float(figure.goal),
+        "worst": _shown(figure.worst, unit),
+        "best": _shown(figure.best, unit),
+        "unit": unit,
+        "probes": None if figure.probes is None else _probes(figure.probes, figure.bound_us),
         "time_us": _sums(figure.sums),
         "outages": {
             "count": figure.times.count,
@@ -111,8 +115,39 @@ def _money(amount: Decimal) -> str:
     return f"{amount:f}"
 
 
-def _shown(value: Fraction | None, timed: bool) -> float | None:
-    return _ms(value) if timed else _ratio(value)
+def _probes(probes: Probes, bound_us: int | None) -> dict[str, Any]:
+    """The singletons that were sent while the service was owed."""
+    return {
+        "sent": probes.sent,
+        "received": probes.received,
+        "within": None if bound_us is None else probes.within,
+        "bound_ms": _ms(bound_us),
+    }
+
+
+def spoken(value: Fraction | None, figure: Figure, lang: Language) -> str:
+    """A worst or best case for people; "–": undefined."""
+    unit = UNITS.get(figure.indicator)
+    if unit == "ms":
+        return length(value, lang)
+    if unit == "count":
+        return "–" if value is None else number(int(value), lang)
+    return percent(value, lang, Fraction(figure.goal))
+
+
+def goal_spoken(figure: Figure, lang: Language) -> str:
+    """What was to be reached, for people; of delay with the bound in ms."""
+    shown = spoken(Fraction(figure.goal), figure, lang)
+    if figure.bound_us is None:
+        return shown
+    bound = number(rounded(Fraction(figure.bound_us, 1_000), 3).normalize(), lang)
+    return say("sla.within", lang, share=shown, bound=bound)
+
+
+def _shown(value: Fraction | None, unit: str) -> float | None:
+    if unit == "count":
+        return None if value is None else float(value)
+    return _ms(value) if unit == "ms" else _ratio(value)
 
 
 def _ratio(value: Fraction | None) -> float | None:

@@ -68,8 +68,11 @@ class Histories:
         """The key in force of what an entry names."""
         return self.renamed.get(target, target)
 
-    def series_of(self, target: str, measured_by: Iterable[str]) -> list[SeriesDefined]:
-        """The target's series whose availability is decided by one of these rules.
+    def series_of(
+        self, target: str, measured_by: Iterable[str], *, deciding: bool = True
+    ) -> list[SeriesDefined]:
+        """The target's series whose availability is decided by one of these rules; or all that
+        one of them judges, unless `deciding`.
 
         One that never was observed says nothing: a name may lack an address family.
         """
@@ -77,8 +80,10 @@ class Histories:
         return [
             one
             for one in self._series.get(target, ())
-            if one.rules
-            and one.rules[0].rpartition("/")[2] in wanted
+            if any(
+                rule.rpartition("/")[2] in wanted
+                for rule in (one.rules[:1] if deciding else one.rules)
+            )
             and self._standing(one.number)[2]
         ]
 

@@ -197,12 +197,18 @@ class Book:
         """An incident that was open when the program ended; `step` is its last one."""
         self.standings[subject] = Standing(last=last, incident=incident, step=step)
 
-    def acknowledge(self, incident: int, author: str, now_us: int) -> Proposal | None:
-        """A person takes note of an open incident; None where there is no such incident."""
+    def acknowledge(
+        self, incident: int, author: str, now_us: int, reason: str = ""
+    ) -> Proposal | None:
+        """A person takes note of an open incident; None where there is no such incident.
+
+        The step's reasons are what the person says.
+        """
         for subject, standing in self.standings.items():
             if standing.incident == incident:
                 step = _step(standing, Act.ACKNOWLEDGED, now_us, standing.last)
-                step = replace(step, reasons=standing.last.reasons, at_us=now_us, author=author)
+                said = (reason,) if reason else ()
+                step = replace(step, reasons=said, at_us=now_us, author=author)
                 return Proposal(
                     standings={subject: replace(standing, step=step.step)}, steps=[(subject, step)]
                 )

@@ -44,7 +44,7 @@ def percent(exact: Fraction | None, lang: Language, goal: Fraction | None = None
     digits = 3
     while digits < MOST_DIGITS and goal is not None:
         shown = Fraction(rounded(exact * 100, digits)) / 100
-        if (shown >= goal) == (exact >= goal):
+        if (shown >= goal, shown > goal) == (exact >= goal, exact > goal):
             break
         digits += 1
     return f"{number(rounded(exact * 100, digits), lang)} %"

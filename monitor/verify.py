@@ -17,9 +17,11 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from pathlib import Path
+from typing import NoReturn, Protocol
 
 from monitor.derive import AT_ONCE, Changes, Fold, extent, read_entry, records_of
+from monitor.halfway import Halfway, Keeper, StaleError, digest_of
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
 from monitor.ledger.entry import EntryError, LogOpened, LogPruned
 from monitor.ledger.epochs import Rotation, in_force, strangers
@@ -61,6 +63,16 @@ class Rebuild(Protocol):
 
     def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:
         """Store what the next entries derive."""
+        ...
+
+    def save(self, place: Path) -> bytes:
+        """Write what was rebuilt so far into a file; its SHA-256, or nothing if all comes again
+        from the entries' hashes.
+        """
+        ...
+
+    def load(self, place: Path) -> None:
+        """Begin with what was saved there."""
         ...
 
     @property
@@ -152,6 +164,18 @@ class Witnessed:
         return datetime.fromtimestamp(self.at_s, UTC).isoformat().replace("+00:00", "Z")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What judging the observations again came to (`monitor.daemon.rejudge`)."""
+
+    same: int
+    blind: int
+    differing: int
+    left: dict[str, int]
+    """Observations that could not be judged again, by reason."""
+    findings: list[Finding]
+
+
 @dataclass(slots=True)
 class Proof:
     """What verification came to; `verdict` and `as_json` are the contract's."""
@@ -175,15 +199,24 @@ class Proof:
     """Signed checkpoints of sizes below the boundary, whose roots cannot be computed any more."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
+    sufficient: bool = False
+    """Whether everything that was asked for (a bundle's report) rests on what is there."""
+    again: Again | None = None
+    """Where the observations were judged again."""
 
     @property
     def verdict(self) -> str:
-        """intact, incomplete (all that is there is intact), tampered or unusable."""
+        """intact, incomplete (all that is there is intact), tampered or unusable.
+
+        differing: intact, and judged again some verdict is another one.
+        """
         if self.unusable is not None:
             return "unusable"
         if self.findings:
             return "tampered"
-        return "incomplete" if self.pruned else "intact"
+        if self.again is not None and self.again.differing:
+            return "differing"
+        return "incomplete" if self.pruned and not self.sufficient else "intact"
 
     @property
     def full(self) -> bool:
@@ -199,9 +232,11 @@ class Proof:
     def sentences(self, lang: Language) -> list[str]:
         """What was found, and what could not be excluded, for people; the verdict comes first."""
         said = [say(f"verify.{self.verdict}", lang, size=self.size)]
-        told = [self.unusable] if self.unusable is not None else self.findings
-        said += [_sentence(finding, lang) for finding in told]
-        if self.pruned and self.unusable is None:
+        said += [_sentence(finding, lang) for finding in self._told()]
+        said += self._again(lang)
+        if self.pruned and self.sufficient and not self.findings:
+            said.append(say("verify.pruned-unneeded", lang, count=self.pruned))
+        elif self.pruned and self.unusable is None:
             values = {"count": self.pruned, "figures": self.unverifiable}
             said.append(say("verify.pruned", lang, **values, checkpoints=self.unreached))
         if self.full:
@@ -225,7 +260,6 @@ class Proof:
 
     def as_json(self, lang: Language) -> dict[str, object]:
         """The object of `sasando verify --json`."""
-        told = [self.unusable] if self.unusable is not None else self.findings
         return {
             "verdict": self.verdict,
             "size": self.size,
@@ -247,9 +281,32 @@ class Proof:
                 ],
                 "unknown_cosignatures": self.strangers,
                 **self._pruned(),
+                **self._rejudged(),
             },
-            "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in told],
+            "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in self._told()],
         }
+
+    def _told(self) -> list[Finding]:
+        if self.unusable is not None:
+            return [self.unusable]
+        return [*self.findings, *(self.again.findings if self.again is not None else ())]
+
+    def _again(self, lang: Language) -> list[str]:
+        again = self.again
+        if again is None:
+            return []
+        counts = {"same": again.same, "blind": again.blind, "count": again.differing}
+        said = [say("verify.again", lang, **counts)]
+        said += [say(f"verify.left-{why}", lang, count=n) for why, n in again.left.items()]
+        return said
+
+    def _rejudged(self) -> dict[str, object]:
+        """What judging again came to; no key where nobody asked for it."""
+        again = self.again
+        if again is None:
+            return {}
+        told = {"same": again.same, "blind": again.blind, "differing": again.differing}
+        return {"rejudged": {**told, "left": again.left}}
 
     def _pruned(self) -> dict[str, object]:
         """What could not be checked; no keys where everything could."""
@@ -278,11 +335,14 @@ def verify(
     anchors: Sequence[Anchored] = (),
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     witnesses: Sequence[Verifier] = (),
+    keeper: Keeper | None = None,
 ) -> Proof:
     """Recompute everything; `anchors`, `witnesses` and the keys, all of one log, are what the
     caller trusts.
 
-    Each key counts only between the hand-overs that the log tells of.
+    Each key counts only between the hand-overs that the log tells of. `keeper`: where to keep how
+    far it came, and to go on from; StaleError where what is kept there does not fit: it is
+    forgotten, so that the next attempt starts anew.
     """
     proof = Proof(witnesses={short_name(one): Witnessed() for one in witnesses})
     verifiers = (trusted,) if isinstance(trusted, Verifier) else tuple(trusted)
@@ -295,7 +355,7 @@ def verify(
     expected = _checkpoints(source, keys, size, proof)
     _cosigned(source, keys, size, expected, proof)
     _anchor(anchors, keys, size, expected, proof)
-    walk = _Walk(source, verifier.name, proof, expected)
+    walk = _Walk(source, verifier.name, proof, expected, keeper)
     tree = walk.run(size, progress)
     keys.judge(walk.fold.rotations if walk.derivable else None, proof)
     proof.root = tree.root()
@@ -418,29 +478,52 @@ def _anchor(
             _expect(expected, head, proof)
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What an earlier verification derived, and of how many entries."""
+
+    found: Halfway | None
+
+    @property
+    def size(self) -> int:
+        """Below which nothing is derived again."""
+        return 0 if self.found is None else self.found.size
+
+
 class _Walk:
     """One pass over the entries."""
 
     def __init__(
-        self, source: Source, origin: str, proof: Proof, expected: dict[int, list[bytes]]
+        self,
+        source: Source,
+        origin: str,
+        proof: Proof,
+        expected: dict[int, list[bytes]],
+        keeper: Keeper | None = None,
     ) -> None:
+        self.keeper, self.resumed = keeper, Resumed(None)
         self.source, self.origin, self.proof, self.expected = source, origin, proof, expected
         self.tree, self.fold = TileTree(), Fold()
         self.rebuild = source.rebuild()
         self.changes = Changes()
-        self.wanted: set[bytes] = set()
+        self.wanted: dict[bytes, int] = {}
         self.snapshot: tuple[int, bytes] | None = None
         self.derivable = True
         self.pruning = (-1, b"")
+        self.begin = 0
 
     def run(self, size: int, progress: Callable[[int, int], None]) -> TileTree:
         snapshot_size, position = self.source.snapshot_size(), self._begin(size)
+        self.begin = position
+        self._resume(position, size, snapshot_size)
         self._snapshot(snapshot_size, position)
-        stops = {size, -1 if snapshot_size is None else snapshot_size, *self.expected}
-        for page in _pages(self.source.entries(size), position, stops):
+        stops = {size, self.resumed.size, *self.expected, snapshot_size or size}
+        most = AT_ONCE if self.keeper is None else TILE_WIDTH
+        for page in _pages(self.source.entries(size), position, most, stops):
             self._page(position, page)
             position += len(page)
             self._snapshot(snapshot_size, position)
+            self._keep(position)
             progress(position, size)
         if position < size:
             # What follows a gap has no place in any tree: nothing more can be derived.
@@ -448,6 +531,67 @@ class _Walk:
             self.derivable = False
         self._finish()
         return self.tree
+
+    def _resume(self, begin: int, size: int, snapshot_size: int | None) -> None:
+        """Look for what was derived before; the entries themselves are read and hashed anyway."""
+        found = None if self.keeper is None else self.keeper.found()
+        if self.keeper is None or found is None or not self.derivable:
+            return
+        figures = digest_of(self.keeper.figures) if found.figures else b""
+        passed = snapshot_size is not None and snapshot_size < found.size
+        kept_size = found.snapshot[0] if found.snapshot else None
+        fits = (found.origin, found.begin) == (self.origin, begin) and found.size <= size
+        if not fits or figures != found.figures or (passed and kept_size != snapshot_size):
+            self._stale()
+        if self.rebuild is not None and found.figures:
+            self.rebuild.load(self.keeper.figures)
+        self.resumed = Resumed(found)
+        if found.size == begin:
+            self._reached()
+
+    def _stale(self) -> NoReturn:
+        """Nothing of it can be used, and nothing was looked at instead: start anew."""
+        assert self.keeper is not None
+        self.keeper.forget()
+        raise StaleError("verify.resume-stale", folder=str(self.keeper.folder))
+
+    def _reached(self) -> None:
+        """All entries that something was derived from are hashed again: take it, if it is theirs.
+
+        The evidence that they name is looked at again too.
+        """
+        found = self.resumed.found
+        if found is None or (self.tree.root() != found.root and not self.proof.findings):
+            self._stale()
+        if self.tree.root() != found.root:
+            self.derivable = False  # entries were altered since, and that was found
+            return
+        self.fold = Fold.restored(found.fold)
+        self.snapshot = found.snapshot
+        for digest, index in sorted(found.named.items(), key=lambda pair: pair[1]):
+            self._record(index, digest)
+
+    def _keep(self, position: int) -> None:
+        if position == self.resumed.size and self.resumed.found is not None:
+            self._reached()
+        keeper = self.keeper
+        if keeper is None or position < self.resumed.size or not keeper.due():
+            return
+        if self.proof.findings or not self.derivable or position % TILE_WIDTH:
+            return  # a log that is wrong needs no second look to say so
+        figures = b"" if self.rebuild is None else self.rebuild.save(keeper.figures)
+        keeper.keep(
+            Halfway(
+                origin=self.origin,
+                begin=self.begin,
+                size=position,
+                root=self.tree.root(),
+                fold=self.fold.snapshot(),
+                snapshot=self.snapshot,
+                named=self.wanted,
+                figures=figures,
+            )
+        )
 
     def _begin(self, size: int) -> int:
         """Where the walk begins: at the boundary of a pruned log, else at entry 0.
@@ -462,7 +606,7 @@ class _Walk:
         if not (0 < boundary <= index < size) or boundary % TILE_WIDTH:
             self.proof.add(None, "verify.pruned-claim", boundary=boundary, entry=index)
             return 0
-        hashes = list(_row_above(self.source, boundary))
+        hashes = list(row_above(self.source, boundary))
         if len(hashes) * TILE_WIDTH != boundary:
             self.proof.add(None, "verify.pruned-tiles", boundary=boundary)
             return 0
@@ -505,7 +649,7 @@ class _Walk:
         if 0 <= place < len(page) and page[place] != self.pruning[1]:
             why = "it was read twice and differs"
             self.proof.add(self.pruning[0], "verify.entry", why=why)
-        if self.derivable:
+        if self.derivable and first >= self.resumed.size:
             self._derive(first, page)
         self._flush(list(map(leaf_hash, page)))
         self.proof.findings[before:] = sorted(self.proof.findings[before:], key=_place)
@@ -533,10 +677,10 @@ class _Walk:
         elif hashlib.sha256(content).digest() != digest:
             self.proof.add(index, "verify.record", sha256=digest.hex())
         else:
-            self.wanted.add(digest)
+            self.wanted[digest] = index
 
     def _snapshot(self, wanted: int | None, position: int) -> None:
-        if wanted == position and self.derivable:
+        if wanted == position and self.derivable and position >= self.resumed.size:
             self.snapshot = (position, self.fold.snapshot())
 
     def _flush(self, leaves: Sequence[bytes]) -> None:
@@ -577,7 +721,7 @@ class _Walk:
 
 
 def _pages(
-    entries: Iterable[tuple[int, bytes]], position: int, stops: Collection[int]
+    entries: Iterable[tuple[int, bytes]], position: int, most: int, stops: Collection[int]
 ) -> Iterator[list[bytes]]:
     """The entries from a position on, up to the first gap: by pages that end at each stop."""
     page, length = list[bytes](), 0
@@ -586,7 +730,7 @@ def _pages(
             break
         page.append(raw)
         position, length = position + 1, length + len(raw)
-        if position % AT_ONCE == 0 or length > MOST_BYTES or position in stops:
+        if position % most == 0 or length > MOST_BYTES or position in stops:
             yield page
             page, length = [], 0
     if page:
@@ -598,8 +742,11 @@ def _place(finding: Finding) -> float:
     return math.inf if finding.index is None else finding.index
 
 
-def _row_above(source: Source, boundary: int) -> Iterator[bytes]:
-    """The hashes of level 1 over the full tiles below a boundary; ends where one is missing."""
+def row_above(source: Source, boundary: int) -> Iterator[bytes]:
+    """The hashes of level 1 over the full tiles below a boundary; ends where one is missing.
+
+    They are what the tree at the boundary is made of (`TileTree.above`).
+    """
     wanted, index = boundary // TILE_WIDTH, 0
     while wanted > 0:
         tile, width = source.tile(1, index), min(wanted, TILE_WIDTH)

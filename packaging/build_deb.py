@@ -24,6 +24,7 @@ NO_COMMIT = "1767225600"  # 2026-01-01, for a tree without history
 PLACES = {
     "systemd/sasando.service": "usr/lib/systemd/system/sasando.service",
     "systemd/sasando-packets.service": "usr/lib/systemd/system/sasando-packets.service",
+    "systemd/sasando-witness.service": "usr/lib/systemd/system/sasando-witness.service",
     "systemd/sasando.sysusers.conf": "usr/lib/sysusers.d/sasando.conf",
     "systemd/sasando.tmpfiles.conf": "usr/lib/tmpfiles.d/sasando.conf",
     "systemd/60-sasando.sysctl.conf": "usr/lib/sysctl.d/60-sasando.conf",

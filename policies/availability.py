@@ -1,6 +1,6 @@
 """Availability of one target in one window, from intervals of state: exact integers in µs. Pure.
 
-The accounting rules, version 1 (`docs/accounting.md`), at each moment of a window, the first that
+The accounting rules, version 2 (`docs/accounting.md`), at each moment of a window, the first that
 applies:
 
 1. Outside the service hours: no part of the base.

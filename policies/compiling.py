@@ -14,7 +14,14 @@ from policies.errors import ExpressionError, PolicyError, PolicyErrors
 from policies.expression import Environment, Expression
 from policies.facts import flatten
 from policies.judge import DEFAULT_POLICY, Case, Policy, Rule
-from policies.objective import TIMED, Objective, parse_ratio
+from policies.objective import (
+    BY_INTERVALS,
+    COUNTED,
+    TIMED,
+    Objective,
+    parse_count,
+    parse_ratio,
+)
 from policies.period import PeriodError, ServiceHours, parse_service_hours
 from policies.restitution import Terms
 from policies.source import CaseSource, ObjectiveSource, PolicySource, RuleSource
@@ -28,6 +35,9 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _POLICY_NAME = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
 """A policy may carry the version of its rule book, such as `mozilla-modern-5.8`."""
 _LONGEST_NAME = 64
+SHORTEST_BLOCK_US = 60_000_000
+"""Of unavailability by loss: a shorter block holds too few probes to say anything."""
+USUAL_PERCENTILE = "95%"
 
 
 def compile_policy(source: PolicySource, facts: Facts) -> Policy:
@@ -243,18 +253,18 @@ def _objective(source: ObjectiveSource, path: Path, found: _Found) -> Objective 
     before = len(found.errors)
     found.name((*path, "id"), source.id)
     applies = found.expression((*path, "applies_to"), source.applies_to, _target_environment())
-    ratio = duration = over = None
+    ratio = duration = count = None
     if source.indicator in TIMED:
         duration = found.parsed((*path, "target"), "target-duration", source.target, parse_duration)
+    elif source.indicator in COUNTED:
+        count = found.parsed((*path, "target"), "target-count", source.target, parse_count)
     else:
         ratio = found.parsed((*path, "target"), "target-percent", source.target, parse_ratio)
     found.parsed((*path, "window", "timezone"), "timezone", source.window.timezone, _zone)
     if not source.measured_by:
         found.add((*path, "measured_by"), "measured-by-empty")
-    if source.loss:
-        over = found.parsed((*path, "loss", "over"), "duration", source.loss.over, parse_duration)
-        if not 0 <= source.loss.ratio <= 1:
-            found.add((*path, "loss", "ratio"), "ratio", value=str(source.loss.ratio))
+    over = _loss(source, (*path, "loss"), found)
+    percentile = _percentile(source, (*path, "percentile"), found)
     hours = found.hours((*path, "service_hours"), source.service_hours)
     terms = _terms(source, path, found)
     if len(found.errors) > before or applies is None:
@@ -269,7 +279,33 @@ def _objective(source: ObjectiveSource, path: Path, found: _Found) -> Objective 
         applies_to=applies,
         hours=hours,
         terms=terms,
+        percentile=percentile,
+        count=count,
     )
+
+
+def _loss(source: ObjectiveSource, path: Path, found: _Found) -> int | None:
+    """The length of a block of unavailability by loss, in µs."""
+    if source.loss is None:
+        return None
+    if source.indicator not in BY_INTERVALS:
+        found.add(path, "loss-indicator", value=source.indicator)
+    if not 0 <= source.loss.ratio <= 1:
+        found.add((*path, "ratio"), "ratio", value=str(source.loss.ratio))
+    over = found.parsed((*path, "over"), "duration", source.loss.over, parse_duration)
+    if over is not None and over < SHORTEST_BLOCK_US:
+        found.add((*path, "over"), "loss-over", value=source.loss.over)
+    return over
+
+
+def _percentile(source: ObjectiveSource, path: Path, found: _Found) -> Decimal | None:
+    """Which part of the probes must come back in time."""
+    if source.indicator == "delay":
+        text = source.percentile or USUAL_PERCENTILE
+        return found.parsed(path, "target-percent", text, parse_ratio)
+    if source.percentile:
+        found.add(path, "percentile-indicator", value=source.indicator)
+    return None
 
 
 def _terms(source: ObjectiveSource, path: Path, found: _Found) -> Terms | None:

@@ -26,18 +26,37 @@ def loss_spans(
 
     `at_us`: starts of the observations, in any order; those outside the window say nothing.
     """
-    start, end = window
-    if block_us <= 0 or end < start:
-        raise ValueError("blocks have a length, and a window does not end before its start")
-    blocks = -(-(end - start) // block_us)
-    inside = (at_us >= start) & (at_us < end)
-    place = (at_us[inside] - start) // block_us
-    asked = np.bincount(place, sent[inside], blocks).astype(np.int64)
-    answered = np.bincount(place, received[inside], blocks).astype(np.int64)
-    # lost / asked > p / q, without a division: integers stay exact.
-    lost_too_much = (asked - answered) * most.denominator > most.numerator * asked
-    states = np.where(asked == 0, 0, np.where(lost_too_much, 2, 1))
-    return _joined(states, start, end, block_us)
+    blocks = Blocks(window, block_us)
+    blocks.take(at_us, sent, received)
+    return blocks.spans(most)
+
+
+class Blocks:
+    """The singletons of one series, summed up block by block as they come."""
+
+    def __init__(self, window: tuple[int, int], block_us: int) -> None:
+        """ValueError for blocks without length, or a window backwards."""
+        self._start, self._end = window
+        if block_us <= 0 or self._end < self._start:
+            raise ValueError("blocks have a length, and a window does not end before its start")
+        self._block_us = block_us
+        count = -(-(self._end - self._start) // block_us)
+        self._asked, self._answered = np.zeros(count, np.int64), np.zeros(count, np.int64)
+
+    def take(self, at_us: Ints, sent: Ints, received: Ints) -> None:
+        """More observations; those outside the window say nothing."""
+        inside = (at_us >= self._start) & (at_us < self._end)
+        place = (at_us[inside] - self._start) // self._block_us
+        np.add.at(self._asked, place, sent[inside])
+        np.add.at(self._answered, place, received[inside])
+
+    def spans(self, most: Fraction) -> list[Span]:
+        """The state of each block, joined where equal; `most`: c1."""
+        # lost / asked > p / q, without a division: integers stay exact.
+        lost = self._asked - self._answered
+        lost_too_much = lost * most.denominator > most.numerator * self._asked
+        states = np.where(self._asked == 0, 0, np.where(lost_too_much, 2, 1))
+        return _joined(states, self._start, self._end, self._block_us)
 
 
 def _joined(states: Ints, start: int, end: int, block_us: int) -> list[Span]:

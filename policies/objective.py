@@ -11,13 +11,17 @@ from policies.restitution import Terms
 from policies.source import ObjectiveSource
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
-TIMED = frozenset({"delay", "mttr"})
-"""Indicators whose target is a duration; the others' is a percentage."""
+TIMED = frozenset({"delay", "mttr", "mtbf", "longest-outage"})
+"""Indicators whose target is a duration."""
+COUNTED = frozenset({"outages"})
+"""Indicators whose target is a number; those of all others are percentages."""
+BY_INTERVALS = frozenset({"availability", "mttr", "mtbf", "outages", "longest-outage"})
+"""Indicators of available and unavailable time, which loss may decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Objective:
-    """One objective. Exactly one of `ratio` (0 to 1) and `duration_us` is its target."""
+    """One objective. Exactly one of `ratio` (0 to 1), `duration_us` and `count` is its target."""
 
     policy: str
     id: str
@@ -28,6 +32,9 @@ class Objective:
     applies_to: Expression
     hours: ServiceHours = field(default_factory=ServiceHours)
     terms: Terms | None = None
+    percentile: Decimal | None = None
+    """Of delay: which part of the probes must come back within `duration_us`."""
+    count: int | None = None
 
     def applies(self, target_facts: Mapping[str, object]) -> bool:
         """Whether it judges this target; undefined is no."""
@@ -41,3 +48,10 @@ def parse_ratio(text: str) -> Decimal:
     if match is None or Decimal(match[1]) > 100:
         raise ValueError(f"{text!r} is not a percentage")
     return Decimal(match[1]) / 100
+
+
+def parse_count(text: str) -> int:
+    """3 of "3"; ValueError for anything but a whole number of at most six digits."""
+    if re.fullmatch(r"\d{1,6}", text) is None:
+        raise ValueError(f"{text!r} is not a number")
+    return int(text)

@@ -5,7 +5,7 @@ What lies between (unobserved, maintenance, excluded or unowed time) neither end
 nobody saw it recover, and nobody saw it fail. Its length is its unavailable time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -84,3 +84,10 @@ def outage_times(found: Sequence[Outage], available_us: int) -> OutageTimes:
 def counted_us(found: Iterable[Outage], longer_than_us: int) -> int:
     """Unavailable time of the outages longer than this: shorter ones are forgiven by contract."""
     return sum(one.unavailable_us for one in found if one.unavailable_us > longer_than_us)
+
+
+def at_worst(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces as if everything that nobody saw had been unavailable."""
+    for piece in pieces:
+        hidden = piece.standing is Standing.UNOBSERVED
+        yield piece._replace(standing=Standing.UNAVAILABLE, cause="") if hidden else piece

@@ -100,17 +100,28 @@ class ObjectiveSource:
     """An objective: judges a window of time."""
 
     id: str
-    indicator: Literal["availability", "loss", "delay", "mttr", "redundancy-debt"]
+    indicator: Literal[
+        "availability",
+        "loss",
+        "delay",
+        "mttr",
+        "mtbf",
+        "outages",
+        "longest-outage",
+        "redundancy-debt",
+    ]
     measured_by: list[str]
     """Ids of rules: any violated is unavailable, else any Indeterminate is unobserved."""
     target: str
-    """A percentage such as "99.5%" (of loss and redundancy-debt the most that is allowed), or a
-    duration such as "750ms" for delay and mttr."""
+    """A percentage such as "99.5%" (of loss and redundancy-debt the most that is allowed); a
+    duration such as "750ms" for delay, mttr, mtbf and longest-outage; a number for outages."""
     applies_to: str = "true"
     title: Title = field(default_factory=dict)
     window: WindowSource = field(default_factory=WindowSource)
     unreachable: Literal["unobserved", "unavailable"] = "unobserved"
     loss: LossSource | None = None
+    percentile: str = ""
+    """Of delay: which part of the probes must come back in time; empty: 95%."""
     service_hours: list[str] = field(default_factory=list)
     """When it is owed, such as "mon-fri 07:30-16:00"; empty: always."""
     restitution: RestitutionSource | None = None

@@ -29,7 +29,7 @@ objectives = st.builds(
     policy=st.text(max_size=5),
     id=st.text(max_size=5),
     title=st.dictionaries(st.sampled_from(["en", "id"]), st.text(max_size=5)),
-    indicator=st.sampled_from(["availability", "mttr"]),
+    indicator=st.sampled_from(["availability", "delay", "outages"]),
     measured_by=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     targets=st.lists(st.text(max_size=5), max_size=3).map(tuple),
     calendar=st.just("month"),
@@ -40,6 +40,8 @@ objectives = st.builds(
     loss=st.none() | st.tuples(st.just("0.2"), st.integers(1, 10**9)),
     service_hours=st.sampled_from([(), ("mon-fri 07:30-16:00",)]),
     restitution=st.none() | terms,
+    percentile=st.none() | decimals,
+    count=st.none() | st.integers(0, 9),
 )
 accountings = st.builds(
     Accounting,
@@ -81,7 +83,7 @@ def test_a_target_that_was_never_renamed_has_no_former_keys_in_the_text() -> Non
         b"",
         b"[]",
         b"{}",
-        b'{"accounting":2,"timezone":"UTC","targets":{},"objectives":[]}',
+        b'{"accounting":3,"timezone":"UTC","targets":{},"objectives":[]}',
         b'{"accounting":1,"timezone":"Nowhere","targets":{},"objectives":[]}',
         b'{"accounting":1,"timezone":"UTC","targets":{"a":{"x":1}},"objectives":[]}',
         b'{"accounting":1,"timezone":"UTC","targets":{},"objectives":[{}]}',

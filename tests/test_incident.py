@@ -381,10 +381,10 @@ def test_an_acknowledgement_is_a_step_of_its_own() -> None:
     town = Town()
     town.look(1, web=False)
     town.look(2, web=False)
-    proposal = town.book.acknowledge(101, "ayu", 3 * S)
+    proposal = town.book.acknowledge(101, "ayu", 3 * S, "the provider knows")
     assert proposal is not None
     ((_, step),) = proposal.steps
-    assert (step.step, step.author, step.reasons) == (1, "ayu", ("loss 1.00 > 0.05 at 2",))
+    assert (step.step, step.author, step.reasons) == (1, "ayu", ("the provider knows",))
     town.accept(proposal)
     town.look(4, web=True)
     ((_, closing),) = town.look(5, web=True).steps

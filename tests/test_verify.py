@@ -36,7 +36,7 @@ VERDICTS = {
     f"verify.{whole}{verdict}"
     for whole in ("", "chain-")
     for verdict in ("intact", "incomplete", "tampered", "unusable")
-}
+} | {"verify.differing"}
 
 
 @pytest.fixture
@@ -158,6 +158,7 @@ def test_every_finding_has_a_sentence(lang: Language) -> None:
     names = (
         "size there here why place anchored signed sha256 path table row column index what count"
         " name at witness"
+        " same blind there rule target check folder cause place until told"
         " boundary entry figures checkpoints origin earlier later named by"
     )
     for key in keys:

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import tzinfo
-from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -55,21 +54,21 @@ def sla(
     """
     from monitor.accounting import AccountingError
     from monitor.clock import SystemClock
-    from monitor.figures import Asked, figures
+    from monitor.figures import Asked, figures, wanted
     from monitor.figures_shown import figures_shown
     from monitor.history import Histories
     from monitor.ledger.signer import encode_base64
-    from monitor.store.account import account
+    from monitor.store.account import account, count_probes
     from policies.period import PeriodError, calendar_period, day_of, parse_period
 
     language = preferred_language(lang)
     configuration = load_configuration(config)
     zone, now_us = configuration.agent.timezone, SystemClock().wall_us()
     try:
-        wanted = parse_period(period, zone) if period else None
+        named = parse_period(period, zone) if period else None
     except PeriodError:
         raise CommandError("sla.period", BAD_INPUT, value=period) from None
-    asked_period = wanted or calendar_period("month", day_of(now_us, zone), zone)
+    asked_period = named or calendar_period("month", day_of(now_us, zone), zone)
     start, end = asked_period.window
     if start > now_us:
         raise CommandError("sla.future", BAD_INPUT, value=asked_period.text)
@@ -82,9 +81,10 @@ def sla(
         raise CommandError("sla.unknown-target", BAD_INPUT, name=unknown[0])
     asked = Asked(period=asked_period, until_us=min(now_us, end))
     histories = Histories(read.ledgered, asked.until_us, read.accounting.renamed())
-    found = list(
-        figures(read.accounting, histories, asked, frozenset(targets) if targets else None)
-    )
+    chosen = frozenset(targets) if targets else None
+    wishes = wanted(read.accounting, histories, asked, chosen)
+    counted = count_probes(configuration.agent.store_url(), read, wishes, asked.until_us)
+    found = list(figures(read.accounting, histories, asked, chosen, counted))
     if as_json:
         shown = figures_shown(read.accounting, asked, found)
         print_json(
@@ -123,11 +123,9 @@ def print_figures(asked: "Asked", found: "Sequence[Figure]", lang: Language) -> 
 
 
 def _row(figure: "Figure", lang: Language) -> list[str]:
-    from monitor.spoken import length, number, percent, rupiah
+    from monitor.figures_shown import goal_spoken, spoken
+    from monitor.spoken import length, number, rupiah
 
-    timed, goal = figure.indicator == "mttr", Fraction(figure.goal)
-    shown: Any = (lambda value: length(value, lang)) if timed else None
-    shown = shown or (lambda value: percent(value, lang, goal))
     owed = figure.owed
     money = "–"
     if owed is not None:
@@ -137,9 +135,9 @@ def _row(figure: "Figure", lang: Language) -> list[str]:
     return [
         figure.target,
         figure.objective,
-        shown(figure.worst),
-        shown(figure.best),
-        shown(goal),
+        spoken(figure.worst, figure, lang),
+        spoken(figure.best, figure, lang),
+        goal_spoken(figure, lang),
         say(f"sla.outcome-{figure.outcome}", lang),
         number(figure.times.count, lang),
         length(figure.times.longest_us, lang),

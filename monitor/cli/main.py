@@ -38,6 +38,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "now": ("standing", "Show what stands: targets, open incidents, the agent's own health."),
     "incidents": ("standing", "List incidents, the newest first."),
+    "ack": ("silencing", "Take note of an open incident: people see who has it, and since when."),
+    "silence": ("silencing", "Hold back messages for a while; incidents and figures go on."),
     "maintenance": ("declaring", "Work that is told before it begins."),
     "exclude": (
         "declaring",

@@ -20,6 +20,8 @@ from monitor.cli.common import (
     tell,
 )
 from monitor.cli.pruning import prune
+from monitor.cli.rejudging import judge_again
+from monitor.cli.resuming import keeper_in
 from monitor.cli.sentences import sentences
 from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
 from monitor.cli.sources import (
@@ -41,7 +43,13 @@ if TYPE_CHECKING:
     from monitor.verify import Proof, Source
 
 TAMPERED = 1
-EXIT_CODES = {"intact": 0, "tampered": TAMPERED, "unusable": BAD_INPUT, "incomplete": 3}
+EXIT_CODES = {
+    "intact": 0,
+    "tampered": TAMPERED,
+    "differing": TAMPERED,
+    "unusable": BAD_INPUT,
+    "incomplete": 3,
+}
 
 KeyOption = Annotated[
     str | None,
@@ -121,6 +129,22 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    rejudge: Annotated[
+        bool,
+        typer.Option(
+            "--rejudge",
+            help="Run the policies in force again over every observation; takes its time.",
+        ),
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="DIR",
+            help="A directory of your own to keep how far it came, and to go on from.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -128,14 +152,14 @@ def verify(
     """Verify a database, an exported log, a state directory, an audit bundle or a proof.
 
     Recomputes everything from the entries and names the first thing that is wrong. Trust comes
-    from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered, 2 unusable
-    or no trusted key, 3 incomplete.
+    from --key or the configured trust/log.vkey alone. Exits with 0 intact, 1 tampered (or differing
+    verdicts with --rejudge), 2 unusable or no trusted key, 3 incomplete.
 
     Example: sasando verify /var/lib/sasando --checkpoint last-month.checkpoint
     """
     language = preferred_language(lang)
     try:
-        outside = Outside(key, checkpoints or [], mark, witnesses or [], config)
+        outside = Outside(key, checkpoints or [], mark, witnesses or [], config, rejudge, resume)
         extra = (entry, archives or [])
         verdict = _verified(paths, extra, outside, language, as_json=as_json)
     except Exception as error:
@@ -157,6 +181,10 @@ class Outside:
     mark: Path | None
     witnesses: Sequence[str]
     config: Path | None
+    rejudge: bool = False
+    """Whether to judge the observations again."""
+    resume: Path | None = None
+    """Where to keep how far it came."""
 
 
 def _verified(
@@ -170,6 +198,8 @@ def _verified(
     """Verify and print; the verdict. `extra` are --entry and --archive."""
     entry, archives = extra
     key, config = outside.key, outside.config
+    if (outside.rejudge or outside.resume) and (len(paths) > 1 or is_proof_file(paths[0])):
+        raise CommandError("verify.one-log", BAD_INPUT)
     if len(paths) == 1 and is_proof_file(paths[0]):
         told = verify_proof(paths[0], entry, key, config, lang)
         print_proof(told, lang, as_json=as_json)
@@ -217,8 +247,13 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         if not named:
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
-        proof = prove(source, own, anchors, progress, named)
-        _audit(source, proof, progress)
+        keeper = None if outside.resume is None else keeper_in(outside.resume, judged)
+        proof = prove(source, own, anchors, progress, named, keeper)
+        _audit(source, proof, progress, own)
+        if outside.rejudge:
+            judge_again(source, proof, progress)
+        if keeper is not None:
+            keeper.forget()
         first = opening(source)
     if first is not None and first.previous is not None:
         # A claim: only `verify` of both logs holds it against the earlier one.
@@ -239,13 +274,15 @@ def _witnesses(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
     return found
 
 
-def _audit(source: "Source", proof: "Proof", progress: Progress) -> None:
+def _audit(
+    source: "Source", proof: "Proof", progress: Progress, trusted: "Sequence[Verifier]"
+) -> None:
     """Of a bundle: everything that its report says, computed again."""
     from monitor.report.audit import audit
     from monitor.report.bundle import Bundle
 
     if isinstance(source, Bundle):
-        audit(source, proof, progress)
+        audit(source, proof, progress, trusted)
 
 
 def checkpoint(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.accounting import TEXT_NAME, AccountingError
+from monitor.boundary import boundary_of
 from monitor.cli.common import BAD_INPUT, CommandError
 from monitor.cli.sources import showing_progress
 from monitor.cli.trust import keys_of, verifiers_of
@@ -37,6 +38,7 @@ from monitor.rulebook import RULES_TEXT, RulebookError
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
 from monitor.text import Language, say
+from monitor.verify import row_above
 from policies.period import Period
 
 if TYPE_CHECKING:
@@ -114,7 +116,10 @@ def _make(wish: Wish, growing: Path) -> Made:
         now_us = SystemClock().wall_us()
         asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
         found = _gathered(source, head, asked, lambda done: progress(done, head.size))
-        report = report_of(found, asked, head.root, source.record)
+        # The same pinned entries again: they have led to the signed root already.
+        report = report_of(
+            found, asked, head.root, source.record, lambda: source.entries(head.size)
+        )
         files = dict(rendered(report, note, wish.formats, wish.languages))
         if wish.sign is not None:
             signed = {n: wish.sign(content) for n, content in files.items() if n.endswith(".pdf")}
@@ -151,10 +156,11 @@ def _gathered(
     source: "Source", head: Checkpoint, asked: Asked, progress: Callable[[int], None]
 ) -> Gathered:
     """The pass over the entries, which must lead to the checkpoint's root."""
-    rooted = _Rooted()
     try:
+        boundary = boundary_of(source)
+        rooted = _Rooted(source, 0 if boundary is None else boundary.index)
         entries = rooted.through(source.entries(head.size))
-        found = gather(entries, source.record, asked.window, progress)
+        found = gather(entries, source.record, asked.window, progress, boundary)
     except (AccountingError, RulebookError) as error:
         if error.code.startswith("report."):
             raise
@@ -168,10 +174,10 @@ def _gathered(
 
 
 class _Rooted:
-    """Hashes what passes through it."""
+    """Hashes what passes through it, after what stands for the entries below a boundary."""
 
-    def __init__(self) -> None:
-        self._tree = TileTree()
+    def __init__(self, source: "Source", boundary: int) -> None:
+        self._tree, _ = TileTree.above(list(row_above(source, boundary)))
         self._leaves: list[bytes] = []
 
     def through(self, entries: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:

@@ -74,6 +74,7 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
     """The daemon's answer as far as the database can give it."""
     from monitor.clock import SystemClock
     from monitor.daemon.show import incidents as incidents_of
+    from monitor.daemon.silencing import silences_shown
     from monitor.store.glance import glance
 
     agent, now_us = configuration.agent, SystemClock().wall_us()
@@ -86,8 +87,12 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
         "series": _offline_series(configuration, seen, now_us),
         "redundancy": offline_redundancy(configuration, seen, now_us),
         "incidents": incidents_of(
-            seen.fold.incidents.values(), seen.fold.labels.values(), configuration.targets
+            seen.fold.incidents.values(),
+            seen.fold.labels.values(),
+            configuration.targets,
+            seen.fold.holds.held,
         ),
+        "silences": silences_shown(seen.fold.holds),
         "labels": [
             {
                 "label": label.label,
@@ -204,4 +209,4 @@ def _stored_incidents(
     from monitor.store.glance import recent_incidents
 
     seen = recent_incidents(configuration.agent.store_url(), only_open=only_open, limit=limit)
-    return incidents_of(seen.incidents, seen.labels, configuration.targets)
+    return incidents_of(seen.incidents, seen.labels, configuration.targets, seen.held)

@@ -31,6 +31,7 @@ def print_now(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> None:
         typer.echo(say("cli.now-no-incident", lang))
     typer.echo("")
     for line in (
+        *_silences(found, zone, lang),
         *_labels(found, zone, lang),
         *_health(found, lang),
         *_routes(found, zone, lang),
@@ -73,6 +74,17 @@ def _why(one: Mapping[str, Any], lang: Language) -> str:
         key = f"fault-{one['fault']}"
         return catalogue(lang, "checks").get(key, str(one["fault"]))
     return "; ".join(str(reason) for reason in one["reasons"])
+
+
+def _silences(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> list[str]:
+    """Who wants no messages about what, and for how long."""
+    said = []
+    for one in found["silences"]:
+        parts = [",".join(one[name]) for name in ("targets", "tags", "rules") if one[name]]
+        values = {name: one[name] for name in ("id", "held", "author", "reason")}
+        until = _local(one["until"], zone)
+        said.append(say("silence.now-stands", lang, about=" & ".join(parts), until=until, **values))
+    return said
 
 
 def _labels(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> list[str]:
@@ -177,6 +189,28 @@ def _cut_off(incident: Mapping[str, Any], lang: Language) -> list[str]:
     return [say("cli.incident-cut-off", lang, count=count)] if count else []
 
 
+def _untold(incident: Mapping[str, Any], lang: Language) -> list[str]:
+    """That people have not been told of it, and why."""
+    held = incident["held"]
+    if held is None or held["released"] is not None:
+        return []
+    return [say(f"silence.now-held-{held['cause']}", lang, by=held["by"])]
+
+
+def _taken(incident: Mapping[str, Any], zone: tzinfo, lang: Language) -> str:
+    """Who acknowledged it, since when, and what they said."""
+    if incident["acknowledged_by"] is None:
+        return "–"
+    key = "silence.now-acknowledged" + ("-why" if incident["acknowledgement"] else "")
+    return say(
+        key,
+        lang,
+        author=incident["acknowledged_by"],
+        at=_local(incident["acknowledged"], zone),
+        reason=incident["acknowledgement"],
+    )
+
+
 def _bytes(count: int | None) -> str:
     return "–" if count is None else spoken_bytes(count)
 
@@ -195,7 +229,7 @@ def _local(moment: str | None, zone: tzinfo, *, named: bool = False) -> str:
 
 def print_incidents(listed: Sequence[Mapping[str, Any]], zone: tzinfo, lang: Language) -> None:
     """A table of incidents."""
-    names = ("id", "severity", "target", "check", "rule", "since", "ended", "act", "why")
+    names = ("id", "severity", "target", "check", "rule", "since", "ended", "act", "taken", "why")
     rows = []
     for one in listed:
         family = f" IPv{one['family']}" if one["family"] else ""
@@ -209,7 +243,8 @@ def print_incidents(listed: Sequence[Mapping[str, Any]], zone: tzinfo, lang: Lan
                 _local(one["since"], zone),
                 _local(one["ended_since"], zone),
                 say(f"cli.act-{one['act']}", lang),
-                "; ".join([*_cut_off(one, lang), *one["reasons"]]),
+                _taken(one, zone, lang),
+                "; ".join([*_untold(one, lang), *_cut_off(one, lang), *one["reasons"]]),
             )
         )
     styles = {say("cli.severity-critical", lang): "bold red"}

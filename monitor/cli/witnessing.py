@@ -53,6 +53,7 @@ async def _serve(configuration: "WitnessConfiguration", lang: Language) -> None:
     import asyncio
     import signal
 
+    from monitor.daemon.notify import Notifier
     from monitor.witness.server import WitnessServer
     from monitor.witness.state import WitnessState
 
@@ -73,7 +74,10 @@ async def _serve(configuration: "WitnessConfiguration", lang: Language) -> None:
         count = len(configuration.logs)
         tell("witness.listening", lang, name=witness.name, host=host, port=port, count=count)
         typer.echo(witness.verifier.vkey)
+        notifier = Notifier()
+        notifier.tell(READY="1", STATUS=f"{witness.name}: {count} logs")
         await stopping.wait()
+        notifier.tell(STOPPING="1")
         await server.close()
 
 

@@ -4,6 +4,7 @@ Enforced here: all or nothing; all problems at once, sorted; references are judg
 every file could be read, so that one broken file does not accuse the others.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -32,21 +33,22 @@ from monitor.config.yaml_tree import Tree
 from policies.rule import Policy
 
 
-def load(directory: Path, today: date) -> Configuration:
+def load(directory: Path, today: date, packs: Mapping[str, bytes] | None = None) -> Configuration:
     """The configuration of a directory; ConfigurationError with everything that is wrong.
 
-    `today`, in the agent's zone, is only for warnings about authorities that end.
+    `today`, in the agent's zone, is only for warnings about authorities that end. `packs`: texts
+    of packs by name, in place of the bundled ones.
     """
-    return _Loading(directory.absolute(), today).configuration()
+    return _Loading(directory.absolute(), today, packs).configuration()
 
 
 class _Loading:
     """One loading, step by step; each step adds to `problems` and `warnings`."""
 
-    def __init__(self, directory: Path, today: date) -> None:
+    def __init__(self, directory: Path, today: date, packs: Mapping[str, bytes] | None) -> None:
         self.directory = directory
         self.today = today
-        self.reading = Reading(directory)
+        self.reading = Reading(directory, packs=packs)
         self.problems = self.reading.problems
         self.warnings = self.reading.warnings
         self.inventory = Inventory()

@@ -1,6 +1,6 @@
 """The files of a configuration directory: found, read within bounds, made into trees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -24,6 +24,8 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     whole: bool = True
+    packs: Mapping[str, bytes] | None = None
+    """Policies to take in place of the bundled ones: those of another time, by name."""
 
     def one(self, name: str, *, required: bool = False) -> Tree | None:
         """A file that has a fixed name; None when it is not there or cannot be read."""
@@ -58,6 +60,10 @@ class Reading:
 
     def pack(self, name: str) -> Tree | None:
         """A bundled policy; None when there is none of this name."""
+        if self.packs is not None:
+            other = self.packs.get(name)
+            where = f"packs/{name}.yaml"
+            return None if other is None else self._parse(other, where, where)
         if name not in bundled_packs():
             return None
         raw = (_packs() / f"{name}.yaml").read_bytes()

@@ -13,13 +13,14 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.config.judging import needs_told
-from monitor.daemon import declaring, issuing, show
+from monitor.daemon import declaring, issuing, show, silencing
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.plan import Item, item_of, rules_of
 from monitor.daemon.redundant import Month, Site, month_of, series_of, site_shown, stored_of
 from monitor.daemon.reloading import refusal
+from monitor.daemon.silencing import silences_shown
 from monitor.derive import Fold
 from monitor.labels import UNREACHABLE
 from monitor.ledger.entry import LabelSet
@@ -54,7 +55,8 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
             raise ControlError("cli.request")
         # Neither on the loop nor on the writer's engine, whose every transaction takes the lock.
         seen = await asyncio.to_thread(_incidents, daemon.ledger.url, request.get("open"), limit)
-        return show.incidents(seen.incidents, seen.labels, daemon.plan.configuration.targets)
+        targets = daemon.plan.configuration.targets
+        return show.incidents(seen.incidents, seen.labels, targets, seen.held)
 
     async def latest(request: Mapping[str, Any], _author: str) -> Any:
         return _latest(daemon, str(request.get("target", "")))
@@ -68,6 +70,7 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         "latest": latest,
         "check": check,
         **declaring.answers(daemon),
+        **silencing.answers(daemon),
         **issuing.answers(daemon),
     }
 
@@ -244,7 +247,9 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
             list(daemon.writer.view.incidents.values()),
             list(seen.book.labels.values()),
             configuration.targets,
+            daemon.writer.view.holds.held,
         ),
+        "silences": silences_shown(daemon.writer.view.holds),
         "labels": [
             {
                 "label": label.label,

@@ -11,7 +11,8 @@ from typing import Protocol
 import structlog
 
 from monitor.clock import STEP_LIMIT_US, Clock, anchor_now
-from monitor.daemon.recorder import Draft, Recorder
+from monitor.daemon.drafting import Draft
+from monitor.daemon.recorder import Recorder
 from monitor.daemon.writer import Defect, Outcome, Writer
 from monitor.model import OutboxRow
 from monitor.store.errors import StoreBusyError, StoreError, StoreFullError

@@ -82,7 +82,7 @@ def _maintenance(request: Mapping[str, Any], desk: Desk) -> Record:
         since_us=since_us,
         until_us=until_us,
         author=desk.author,
-        reason=_reason(request),
+        reason=reason_of(request),
         at_us=desk.now_us,
     )
 
@@ -95,7 +95,7 @@ def _cut(request: Mapping[str, Any], desk: Desk) -> Record:
         maintenance=row.id,
         until_us=desk.now_us,
         author=desk.author,
-        reason=_reason(request, needed=False),
+        reason=reason_of(request, needed=False),
         at_us=desk.now_us,
     )
 
@@ -126,7 +126,7 @@ def _exclusion(request: Mapping[str, Any], desk: Desk) -> Record:
         cause=str(cause),
         incident=None if number is None else _integer(number),
         author=desk.author,
-        reason=_reason(request),
+        reason=reason_of(request),
         at_us=desk.now_us,
     )
 
@@ -148,7 +148,7 @@ def _decision(request: Mapping[str, Any], desk: Desk) -> Record:
         exclusion=row.id,
         approved=approved,
         author=desk.author,
-        reason=_reason(request, needed=False),
+        reason=reason_of(request, needed=False),
         at_us=desk.now_us,
     )
 
@@ -184,7 +184,8 @@ def _require_order(since_us: int, until_us: int) -> None:
         raise ControlError("declare.order", since=rfc3339(since_us), until=rfc3339(until_us))
 
 
-def _reason(request: Mapping[str, Any], *, needed: bool = True) -> str:
+def reason_of(request: Mapping[str, Any], *, needed: bool = True) -> str:
+    """What the person says why; ControlError where it is needed and missing."""
     reason = request.get("reason", "")
     if not isinstance(reason, str) or (needed and not reason.strip()):
         raise ControlError("declare.reason")

@@ -5,46 +5,34 @@ after it succeeded and only then do incidents, labels and anchors advance. One c
 way at a time; a failed one is written again unchanged.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from alerts.payload import alert_id, payload_of
-from alerts.routing import Route, routes_for
+from alerts.routing import Route
 from monitor.blocked import Blocks
 from monitor.clock import Anchor
 from monitor.daemon.accumulator import Accumulator
-from monitor.daemon.consequences import Consequences
+from monitor.daemon.drafting import Draft, Drafting, Waiting
+from monitor.daemon.holding import Holding
 from monitor.incident import Proposal, Subject
 from monitor.ledger.entry import (
-    AlertSettled,
     ClockAnchored,
-    IncidentStepped,
-    LossCounted,
     Record,
 )
 from monitor.marked import Marked
-from monitor.model import Act, Delivery, IncidentStep, OutboxRow, Target
+from monitor.model import Act, Delivery, Target
 from monitor.single_leg import single_legs
-from monitor.store.ledger import Commit, Committed, Message
+from monitor.store.ledger import Committed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A commit, and what is to be accepted once it succeeded."""
+class Acknowledgement:
+    """A person takes note of an incident; `told` gets the entry, None where it does not stand."""
 
-    commit: Commit
-    proposal: Proposal
-    positions: Mapping[Subject, int]
-    """Place of each opening entry in the commit."""
-    opened_to: Mapping[Subject, tuple[str, ...]]
-    anchor: tuple[int, Anchor] | None
-    """(place in the commit, anchor) of the newest clock anchor in it."""
-    told: tuple[tuple[int, Callable[[int], None]], ...] = ()
-    """Who waits for the index of an entry: (place, callback)."""
-
-
-Waiting = tuple[Record | bytes, Callable[[int], None] | None]
-"""An entry, or the batch of what was seen before a reload or a new anchor; who waits for it."""
+    incident: int
+    author: str
+    reason: str
+    told: Callable[[int | None], None]
 
 
 @dataclass(slots=True)
@@ -68,6 +56,9 @@ class Recorder:
     single_legs: Marked = field(default_factory=single_legs)
     blocks: Blocks = field(default_factory=Blocks)
     loss_since_us: int = 0
+    holding: Holding = field(default_factory=Holding)
+    acknowledging: list[Acknowledgement] = field(default_factory=list)
+    """What people took note of, for the next commit."""
     asks: set[str] = field(default_factory=set)
     """Targets to probe now: verdicts of the newest draft wait for them."""
     _entries: list[Waiting] = field(default_factory=list)
@@ -77,6 +68,8 @@ class Recorder:
     _anchoring: ClockAnchored | None = None
     """The anchor of the next commit: at most one, for the fold knows the last two only."""
     _records: dict[bytes, bytes] = field(default_factory=dict)
+    _taken: dict[int, Callable[[int | None], None]] = field(default_factory=dict)
+    """Who waits for the acknowledgement of an incident in the draft at hand."""
 
     def __post_init__(self) -> None:
         self.loss_since_us = self.loss_since_us or self.anchor.wall_us
@@ -135,7 +128,7 @@ class Recorder:
         self.asks = proposal.asks
         for marked in (self.single_legs, self.blocks.marked):
             proposal.change.add(marked.labels(seen.book.labels, boottime_ns, self.anchor.wall_at))
-        commit = _Commit(self)
+        commit = Drafting(self)
         commit.first_entries(self._entries)
         self._entries = []
         if self.anchor_index >= 0:
@@ -143,6 +136,8 @@ class Recorder:
             commit.raw += seen.batches(self.anchor_index, self.anchor, now)
             seen.count = 0
         commit.steps(proposal)
+        commit.acknowledged(proposal, self._taken)
+        commit.let_go(proposal, now_us)
         commit.records(proposal.labels)
         commit.losses(seen, now_us)
         commit.receipts(self._settled)
@@ -157,7 +152,7 @@ class Recorder:
         return commit.draft(proposal, records, settled, wall_us)
 
     def _proposal(self, now_us: int) -> Proposal:
-        """Withdrawals first, alone: judgements wait for the next commit, when they are over.
+        """Withdrawals first, alone, then acknowledgements: judgements wait for the next commit.
 
         Made only while no commit is under way, so that it starts from what really stands.
         """
@@ -171,8 +166,28 @@ class Recorder:
         ]
         if gone:
             return seen.book.withdraw(gone, now_us)
+        if self.acknowledging:
+            return self._acknowledgements(now_us)
         judged = [one for one in seen.judgements() if one.subject in self.judging]
         return seen.book.propose(judged, seen.sights, now_us)
+
+    def _acknowledgements(self, now_us: int) -> Proposal:
+        """All of them as one proposal, one for each incident; the others wait, or are refused."""
+        proposal, waiting = Proposal(), []
+        self._taken = {}
+        for one in self.acknowledging:
+            if one.incident in self._taken:
+                waiting.append(one)
+                continue
+            found = self.accumulator.book.acknowledge(one.incident, one.author, now_us, one.reason)
+            if found is None:
+                one.told(None)
+                continue
+            self._taken[one.incident] = one.told
+            proposal.standings |= found.standings
+            proposal.steps += found.steps
+        self.acknowledging = waiting
+        return proposal
 
     def accept(self, draft: Draft, committed: Committed, now: Anchor) -> None:
         """Advance to what was committed; `now`: both clocks at this moment."""
@@ -187,6 +202,10 @@ class Recorder:
             elif step.act is not Act.ACKNOWLEDGED and step.incident is not None:
                 self.opened_to.pop(step.incident, None)
                 self.since.pop(step.incident, None)
+        self.holding.settle(draft.releases)
+        for one in draft.releases:
+            for row, _ in one.standing:
+                self.opened_to[row.incident] = row.routes
         if draft.anchor is not None:
             if self.anchor_index >= 0:
                 self.cut(now)
@@ -199,136 +218,3 @@ class Recorder:
                 self._next_anchor = None
         for place, told in draft.told:
             told(committed.first + place)
-
-
-class _Commit:
-    """A commit being put together."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.raw: list[bytes] = []
-        self.messages: list[Message] = []
-        self.positions: dict[Subject, int] = {}
-        self.opened_to: dict[Subject, tuple[str, ...]] = {}
-        self.anchor: tuple[int, Anchor] | None = None
-        self.told: list[tuple[int, Callable[[int], None]]] = []
-
-    def first_entries(self, entries: Sequence[Waiting]) -> None:
-        for entry, told in entries:
-            if told is not None:
-                self.told.append((len(self.raw), told))
-            self.raw.append(entry if isinstance(entry, bytes) else entry.to_bytes())
-
-    def anchored(self, entry: ClockAnchored | None) -> None:
-        """Last of all: everything else in this commit counts from the anchor before."""
-        if entry is not None:
-            anchor = Anchor(
-                wall_us=entry.wall_us, boottime_ns=entry.boottime_ns, boot_id=entry.boot_id
-            )
-            self.anchor = (len(self.raw), anchor)
-            self.raw.append(entry.to_bytes())
-
-    def records(self, entries: Iterable[Record]) -> None:
-        self.raw += [entry.to_bytes() for entry in entries]
-
-    def steps(self, proposal: Proposal) -> None:
-        told = Consequences(self.recorder, proposal) if proposal.steps else None
-        for subject, step in proposal.steps:
-            routes = self._routes(step)
-            if step.incident is None:
-                self.positions[subject] = len(self.raw)
-                self.opened_to[subject] = routes
-            if told is not None and routes:
-                self._messages(step, routes, told.of(subject, step))
-            self.raw.append(IncidentStepped.of(step).to_bytes())
-
-    def _routes(self, step: IncidentStep) -> tuple[str, ...]:
-        recorder = self.recorder
-        target = recorder.targets.get(step.target)
-        opened_to = recorder.opened_to.get(-1 if step.incident is None else step.incident, ())
-        if target is None:
-            return tuple(name for name in opened_to if name in recorder.routes)
-        return routes_for(step, target, recorder.routes, opened_to=opened_to)
-
-    def _messages(
-        self, step: IncidentStep, routes: Iterable[str], consequences: Sequence[Target]
-    ) -> None:
-        recorder = self.recorder
-        target = recorder.targets.get(step.target)
-        site = recorder.targets.get(target.site) if target else None
-        payload = payload_of(
-            step,
-            target.name if target else step.target,
-            site.name if site else "",
-            recorder.titles.get((step.policy, step.rule), {}),
-            opened_us=recorder.since.get(step.incident) if step.incident is not None else None,
-            consequences=consequences,
-        )
-        opening = step.incident is None
-        self.messages += [
-            Message(
-                row=_row(recorder.origin, step, route, payload),
-                position=len(self.raw) if opening else None,
-                incident=step.incident,
-            )
-            for route in routes
-        ]
-
-    def losses(self, seen: Accumulator, now_us: int) -> None:
-        if seen.lost:
-            counts, seen.lost = seen.lost, {}
-            since_us, self.recorder.loss_since_us = self.recorder.loss_since_us, now_us
-            self.records(
-                [LossCounted(since_us=min(since_us, now_us), until_us=now_us, counts=counts)]
-            )
-        else:
-            self.recorder.loss_since_us = now_us
-
-    def receipts(self, settled: Iterable[Delivery]) -> None:
-        self.records(
-            AlertSettled(
-                alert=one.id,
-                route=one.route,
-                attempt=one.attempt,
-                at_us=one.at_us,
-                delivered=one.delivered,
-                receipt=one.receipt,
-            )
-            for one in settled
-        )
-
-    def draft(
-        self,
-        proposal: Proposal,
-        records: Mapping[bytes, bytes],
-        settled: Sequence[Delivery],
-        wall_us: int,
-    ) -> Draft:
-        return Draft(
-            commit=Commit(
-                entries=self.raw,
-                records=records,
-                messages=self.messages,
-                settled=settled,
-                at_us=wall_us,
-            ),
-            proposal=proposal,
-            positions=self.positions,
-            opened_to=self.opened_to,
-            anchor=self.anchor,
-            told=tuple(self.told),
-        )
-
-
-def _row(origin: str, step: IncidentStep, route: str, payload: str) -> Callable[[int], OutboxRow]:
-    def row(incident: int) -> OutboxRow:
-        return OutboxRow(
-            id=alert_id(origin, incident, step.step, route),
-            incident=incident,
-            step=step.step,
-            route=route,
-            payload=payload,
-            created_us=step.at_us,
-        )
-
-    return row

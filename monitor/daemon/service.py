@@ -110,6 +110,7 @@ class Daemon:
         self.witnesses = Witnesses(agent, self.ledger, start.clock, self.sender.emergency, cosigned)
         self.recorder = self._recorder()
         self.writer = Writer(self.ledger, self._post)
+        self.recorder.holding.advance(self.writer.view)
         self.committing = Committing(
             self.recorder,
             self.writer,
@@ -331,6 +332,7 @@ class Daemon:
 
     def _committed(self) -> None:
         """A commit succeeded; the first one is what readiness means."""
+        self.recorder.holding.advance(self.writer.view)
         if not self._ready:
             self._ready = True
             self.notifier.tell(READY="1", STATUS=self.sentence())

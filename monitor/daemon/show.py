@@ -10,6 +10,7 @@ from checks.base import Outcome
 from monitor.caused import Caused, HasCause
 from monitor.daemon.plan import Item, Judgement
 from monitor.derive import IncidentRow
+from monitor.holds import HeldRow
 from monitor.model import VERDICT_WORDS, Indeterminate, Severity, Target, Verdict, Violated
 from policies.rule import Rule
 from policies.selection import waiver_of
@@ -105,14 +106,22 @@ def incident(row: IncidentRow) -> dict[str, Any]:
         "ended_since": None if row.ended_since_us is None else rfc3339(row.ended_since_us),
         "ended": None if row.ended_us is None else rfc3339(row.ended_us),
         "act": row.act,
+        "acknowledged": None if row.acknowledged_us is None else rfc3339(row.acknowledged_us),
         "acknowledged_by": row.acknowledged_by or None,
+        "acknowledgement": row.acknowledged_reason or None,
     }
 
 
 def incidents(
-    rows: Iterable[IncidentRow], labels: Iterable[HasCause], targets: Mapping[str, Target]
+    rows: Iterable[IncidentRow],
+    labels: Iterable[HasCause],
+    targets: Mapping[str, Target],
+    held: Mapping[int, HeldRow],
 ) -> list[dict[str, Any]]:
-    """Incidents, each under its target's present name, with what it made unreachable."""
+    """Incidents, each under its target's present name, with what it made unreachable.
+
+    `held`: the messages that are or were held back, by incident.
+    """
     renamed = {old: key for key, target in targets.items() for old in target.formerly}
     caused = Caused(labels)
     shown = []
@@ -121,6 +130,7 @@ def incidents(
         kinds = [targets[key].kind.value for key in cut if key in targets]
         one = incident(row)
         one["target"] = renamed.get(row.target, row.target)
+        one["held"] = _held(held.get(row.id))
         one["consequences"] = {
             "count": len(cut),
             "kinds": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
@@ -128,6 +138,14 @@ def incidents(
         }
         shown.append(one)
     return shown
+
+
+def _held(row: HeldRow | None) -> dict[str, Any] | None:
+    """What holds back the message about it, or did until `released`."""
+    if row is None:
+        return None
+    released = None if row.released_us is None else rfc3339(row.released_us)
+    return {"cause": row.cause, "by": row.by, "since": rfc3339(row.at_us), "released": released}
 
 
 def route(record: RouteRecord) -> dict[str, Any]:

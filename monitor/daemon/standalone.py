@@ -1,7 +1,7 @@
 """Acts without a daemon: the command takes the writer's lock and appends itself."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from monitor.clock import SystemClock, anchor_now
@@ -16,8 +16,10 @@ from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.registry import Registry
 from monitor.daemon.setup import legs_of, plan_of
+from monitor.daemon.show import rfc3339
+from monitor.daemon.silencing import SilenceDesk, acknowledged_step, silence_entry
 from monitor.derive import IncidentRow
-from monitor.ledger.entry import LogOpened
+from monitor.ledger.entry import LogOpened, Record, SilenceDeclared
 from monitor.sight import Look, Way
 from monitor.store import reader
 from monitor.store.ledger import Commit, Ledger
@@ -73,28 +75,69 @@ async def check_alone(
 
 def declare_alone(configuration: Configuration, request: Mapping[str, Any]) -> dict[str, Any]:
     """Append a declaration; StoreBusyError when a daemon writes, ControlError for a refusal."""
+
+    def entry(ledger: Ledger, now_us: int) -> Record:
+        return declaration_of(request, _desk(configuration, ledger, now_us))
+
+    return {"entry": _appended_alone(configuration, entry)}
+
+
+def acknowledge_alone(configuration: Configuration, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Append the acknowledgement of an incident, of which nobody is told; errors as above."""
+
+    def entry(ledger: Ledger, now_us: int) -> Record:
+        desk = _desk(configuration, ledger, now_us)
+        number = request.get("id")
+        row = desk.incident(number) if isinstance(number, int) else None
+        return acknowledged_step(row, desk, request)
+
+    return {"entry": _appended_alone(configuration, entry)}
+
+
+def silence_alone(configuration: Configuration, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Append a silence or its end, which the next agent heeds; errors as above."""
+    told: dict[str, Any] = {}
+
+    def entry(ledger: Ledger, now_us: int) -> Record:
+        desk = SilenceDesk(
+            configuration=configuration,
+            holds=ledger.fold.holds,
+            now_us=now_us,
+            author=account_of(os.getuid()),
+        )
+        made = silence_entry(request, desk)
+        if isinstance(made, SilenceDeclared):
+            told["until"] = rfc3339(made.until_us)
+        return made
+
+    return {"entry": _appended_alone(configuration, entry), **told}
+
+
+def _desk(configuration: Configuration, ledger: Ledger, now_us: int) -> Desk:
+    def incident(number: int) -> IncidentRow | None:
+        with ledger.engine.connect() as connection:
+            return reader.incident(connection, number)
+
+    return Desk(
+        configuration=configuration,
+        declarations=ledger.fold.declarations,
+        incident=incident,
+        now_us=now_us,
+        author=account_of(os.getuid()),
+    )
+
+
+def _appended_alone(configuration: Configuration, make: Callable[[Ledger, int], Record]) -> int:
+    """The index of the entry that `make` makes of the open ledger and the present moment."""
     agent = configuration.agent
     make_folders(agent)
     ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
     clock = SystemClock()
     now_us = anchor_now(clock).wall_us
-
-    def incident(number: int) -> IncidentRow | None:
-        with ledger.engine.connect() as connection:
-            return reader.incident(connection, number)
-
     try:
-        desk = Desk(
-            configuration=configuration,
-            declarations=ledger.fold.declarations,
-            incident=incident,
-            now_us=now_us,
-            author=account_of(os.getuid()),
-        )
-        entry = declaration_of(request, desk).to_bytes()
+        entry = make(ledger, now_us).to_bytes()
         opening = [] if ledger.size else [_opened(configuration, now_us)]
-        committed = ledger.append(Commit(entries=[*opening, entry], at_us=now_us))
-        return {"entry": committed.size - 1}
+        return ledger.append(Commit(entries=[*opening, entry], at_us=now_us)).size - 1
     finally:
         ledger.close(clock.wall_us())
 

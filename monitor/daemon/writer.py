@@ -107,4 +107,5 @@ def viewed(fold: Fold) -> Fold:
     view.columns = {name: fold.columns[name][: fold.count].copy() for name in _VIEWED}
     view.incidents = dict(fold.incidents)
     view.declarations = Declarations(fold.declarations.rows())
+    view.holds = fold.holds.copy()
     return view

@@ -367,6 +367,79 @@ class ExclusionDecided(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceDeclared(Record):
+    """People want no messages about something for a while; incidents and figures go on.
+
+    What it is about fits all of `targets` (names of targets or sites), `tags` (`name=value`) and
+    `rules` (ids, alone or as `policy/rule`) that are not empty.
+    """
+
+    CODE: ClassVar[int] = 16
+    targets: tuple[str, ...]
+    tags: tuple[str, ...]
+    rules: tuple[str, ...]
+    until_us: int
+    author: str
+    reason: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        if not self.at_us < self.until_us <= self.at_us + MAX_SILENCE_US:
+            return f"a silence from {self.at_us} to {self.until_us}"
+        if not (self.targets or self.tags or self.rules):
+            return "it is about nothing"
+        return "" if all(tag.partition("=")[0] and "=" in tag for tag in self.tags) else "its tags"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceEnded(Record):
+    """A silence is over: ended by a person, or by its time (`author` empty)."""
+
+    CODE: ClassVar[int] = 17
+    silence: int
+    author: str
+    reason: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertHeld(Record):
+    """The message about an incident's opening is held back, by a silence or by maintenance.
+
+    `incident` None: the entry before this one opened it. `by` is the index of the declaration.
+    """
+
+    CODE: ClassVar[int] = 18
+    incident: int | None
+    cause: str
+    by: int
+    routes: tuple[str, ...]
+    at_us: int
+
+    def _contradiction(self) -> str:
+        known = self.cause in HOLD_CAUSES and self.by >= 0
+        return "" if known else f"held by {self.cause[:40]!r} {self.by}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsReleased(Record):
+    """What held back messages is over: people are told of what still stands.
+
+    `counts`: `held` back in all, of which still `standing`, `over` meanwhile, or `held-on` by
+    something else.
+    """
+
+    CODE: ClassVar[int] = 19
+    cause: str
+    by: int
+    counts: Mapping[str, int]
+    at_us: int
+
+    def _contradiction(self) -> str:
+        return "" if self.cause in HOLD_CAUSES else f"the cause {self.cause[:40]!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogPruned(Record):
     """The entries below `boundary` are to be removed; what was derived from them stays.
 
@@ -407,6 +480,8 @@ class KeyRotated(Record):
         return "a key that follows itself" if self.previous == self.next else ""
 
 
+MAX_SILENCE_US = 31 * 86_400_000_000
+HOLD_CAUSES = ("silence", "maintenance")
 PRUNING_STEP = 256
 """Entries are pruned by whole tiles: the hashes above them then stay complete."""
 EXCLUSION_CAUSES = ("power", "force-majeure", "upstream", "customer", "other")
@@ -434,6 +509,10 @@ RECORDS: Mapping[int, type[Record]] = {
         MaintenanceCut,
         ExclusionProposed,
         ExclusionDecided,
+        SilenceDeclared,
+        SilenceEnded,
+        AlertHeld,
+        AlertsReleased,
         LogPruned,
         KeyRotated,
     )

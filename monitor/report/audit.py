@@ -4,22 +4,27 @@ After `monitor.verify` has proved the log itself: whatever report.json says must
 to the last digit. Differences are named by their place in the JSON, the first ones only.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from monitor.derive import Fold
+from monitor.accounting import TEXT_NAME
+from monitor.boundary import boundary_of, reached
 from monitor.figures import Asked
 from monitor.ledger.entry import EntryError
 from monitor.ledger.errors import LedgerError
+from monitor.ledger.signer import Verifier
 from monitor.report.build import report_of
-from monitor.report.bundle import Bundle
-from monitor.report.gather import gather
+from monitor.report.bundle import KEY_NAME, Bundle
+from monitor.report.gather import PrunedError, gather
 from monitor.report.model import VERSION, Report
+from monitor.report.oscal import OSCAL_JSON, to_oscal
 from monitor.report.rows import to_csv
 from monitor.report.shown import REPORT_JSON, shown
+from monitor.rulebook import RULES_TEXT
 from monitor.verify import Proof
 from policies.period import PeriodError, parse_period
 
@@ -32,9 +37,13 @@ def audit(
     bundle: Bundle,
     proof: Proof,
     progress: Callable[[int, int], None] = lambda _done, _size: None,
+    trusted: Sequence[Verifier] = (),
 ) -> None:
-    """Add to the proof whatever the report says and the entries do not."""
-    if proof.verdict != "intact":
+    """Add to the proof whatever the report says and the entries do not.
+
+    `trusted`: the log's keys from elsewhere, to which the one in the bundle is compared.
+    """
+    if proof.findings or proof.unusable is not None:
         return
     try:
         plain = json.loads(bundle.files[REPORT_JSON])
@@ -44,15 +53,30 @@ def audit(
         return
     try:
         report = _again(bundle, proof, asked, progress)
+    except PrunedError:
+        return  # the verdict stays incomplete: what the report is about was pruned
     except (LedgerError, EntryError) as error:
         proof.add(None, "verify.report-unreadable", why=str(error)[:200])
         return
     for path, there, here in differences(plain, json.loads(json.dumps(shown(report)))):
         proof.add(None, "verify.report", path=path, there=_short(there), here=_short(here))
-    for name, content in to_csv(report).items():
+    for name, content in {**to_csv(report), OSCAL_JSON: to_oscal(report)}.items():
         if name in bundle.files and bundle.files[name] != content:
             proof.add(None, "verify.report-file", name=name)
-    proof.figures = True
+    _beside(bundle, proof, report, trusted)
+    proof.figures = proof.sufficient = True
+
+
+def _beside(bundle: Bundle, proof: Proof, report: Report, trusted: Sequence[Verifier]) -> None:
+    """What lies beside the report for people to read: the terms in force, and the key."""
+    terms = {TEXT_NAME: report.accounting_sha256, RULES_TEXT: report.rules_sha256}
+    for name, digest in terms.items():
+        content = bundle.beside.get(name)
+        if content is not None and hashlib.sha256(content).hexdigest() != digest:
+            proof.add(None, "verify.bundle-terms", name=name)
+    key = bundle.beside.get(KEY_NAME)
+    if trusted and key is not None and key.strip() not in {v.vkey.encode() for v in trusted}:
+        proof.add(None, "verify.bundle-key", name=KEY_NAME)
 
 
 def _again(
@@ -63,6 +87,7 @@ def _again(
         bundle.record,
         asked.window,
         lambda done: progress(done, proof.size),
+        boundary_of(bundle),
     )
     known_us, ended_us = asked.window[1], asked.period.window[1]
     if known_us < min(ended_us, reached(found.fold)):
@@ -72,15 +97,7 @@ def _again(
     if accounting is not None and accounting.timezone != asked.period.zone.key:
         zone = asked.period.zone.key
         proof.add(None, "verify.report", path="timezone", there=zone, here=accounting.timezone)
-    return report_of(found, asked, proof.root, bundle.record)
-
-
-def reached(fold: Fold) -> int:
-    """The newest moment that any observation or clock anchor of a log tells of."""
-    last = max(fold.anchors.values(), default=0)
-    if fold.count:
-        last = max(last, int(fold.columns["last_us"][: fold.count].max()))
-    return last
+    return report_of(found, asked, proof.root, bundle.record, lambda: bundle.entries(proof.size))
 
 
 def _asked(plain: Any) -> Asked:

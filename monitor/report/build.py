@@ -3,21 +3,23 @@
 `report_of` is the one function that makes a report, for the agent and for whoever checks it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from monitor.accounting import TEXT_NAME, Accounting
-from monitor.figures import COMPUTED, Asked, Figure, figures, standings
+from monitor.figures import COMPUTED, Asked, Figure, Probed, figures, standings, wanted
 from monitor.history import Histories
 from monitor.ledger.entry import ConfigurationInForce, SeriesDefined
 from monitor.ledger.signer import encode_base64
+from monitor.probed import probed
 from monitor.report.drilled import drill_line
 from monitor.report.gather import Gathered, Incident
 from monitor.report.hours import delay_tracks
 from monitor.report.model import (
     NOT_COMPUTED,
     AspectLine,
+    BoundaryLine,
     ConfigurationLine,
     Coverage,
     DebtLine,
@@ -34,13 +36,23 @@ from policies.period import day_of
 WARNING = 1
 
 
-def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Report:
-    """The report of a period from one pass over the entries of its log."""
+Entries = Callable[[], Iterable[tuple[int, bytes]]]
+"""The entries of the log once more, from the first one on."""
+
+
+def report_of(found: Gathered, asked: Asked, root: bytes, record: Read, entries: Entries) -> Report:
+    """The report of a period from one pass over the entries of its log.
+
+    Another pass is made where singletons decide an objective: only then is it known which of them
+    count. EntryError for an entry that cannot follow.
+    """
     accounting, rulebook = found.accounting, found.rulebook
     if accounting is None or rulebook is None:
         raise ValueError("gather first")
     histories = Histories(found.ledgered(), asked.until_us, accounting.renamed())
-    done = tuple(figures(accounting, histories, asked, None))
+    wishes = wanted(accounting, histories, asked, None)
+    counted = probed(entries(), wishes, asked.until_us) if wishes else {}
+    done = tuple(figures(accounting, histories, asked, None, counted))
     incidents = tuple(found.incidents())
     waivers = _waivers(rulebook)
     sums = _sums(found.sums(), incidents, waivers, accounting, asked)
@@ -63,7 +75,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
         configurations=tuple(_configurations(found.configurations, asked)),
         aspects=tuple(_aspect(one, sums, rulebook, accounting, outcomes, kept) for one in ASPECTS),
         figures=done,
-        standings=dict(_standings(accounting, histories, asked)),
+        standings=dict(_standings(accounting, histories, asked, counted)),
         coverage=tuple(_coverage(accounting, histories, asked)),
         delays=tuple(delay_tracks(found, asked.window)),
         incidents=incidents,
@@ -73,8 +85,17 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read) -> Repor
         certificates=tuple(certificates(found, record)),
         waivers=waivers,
         declarations=tuple(found.ledgered().declarations),
+        silences=tuple(row for _, row in sorted(found.silences.items())),
         losses=dict(sorted(found.losses.items())),
+        boundary=_boundary(found),
     )
+
+
+def _boundary(found: Gathered) -> BoundaryLine | None:
+    at = found.boundary
+    if at is None:
+        return None
+    return BoundaryLine(entries=at.index, told=at.told, until_us=at.reached_us)
 
 
 def deciding(histories: Histories, target: str) -> list[SeriesDefined]:
@@ -90,7 +111,7 @@ def deciding(histories: Histories, target: str) -> list[SeriesDefined]:
 
 
 def _standings(
-    accounting: Accounting, histories: Histories, asked: Asked
+    accounting: Accounting, histories: Histories, asked: Asked, counted: Probed
 ) -> Iterator[tuple[tuple[str, str, str], tuple[Piece, ...]]]:
     for one in accounting.objectives:
         if one.indicator != "availability":
@@ -98,7 +119,10 @@ def _standings(
         owed = one.hours.inside(asked.period)
         for target in one.targets:
             series = histories.series_of(target, one.measured_by)
-            found = standings(accounting, one, target, histories, asked.window, owed, series)
+            probes = counted.get((one.policy, one.id, target))
+            found = standings(
+                accounting, one, target, histories, asked.window, owed, series, probes
+            )
             yield (one.policy, one.id, target), tuple(found)
 
 

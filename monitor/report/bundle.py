@@ -18,14 +18,21 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from monitor.accounting import TEXT_NAME
 from monitor.exported import MAX_BUNDLE_BYTES, MAX_RECORD_BYTES, ExportedLog
 from monitor.ledger.errors import LedgerError
 from monitor.report.shown import REPORT_JSON
+from monitor.rulebook import RULES_TEXT
 
 BUNDLE = "audit-bundle.zip"
 MOST_FILES = 2_000_000
 MOST_BYTES = 64 * 1024**3
 MAX_REPORT_BYTES = 256 * 1024**2
+MOST_RATIO, ALWAYS_BYTES = 100, 1024**3
+"""A zip may become this many times its own size, or so many bytes: the log's entries are
+compressed already, so that one which claims more is made to fill a disk."""
+KEY_NAME = "keys/log.vkey"
+BESIDE = (TEXT_NAME, RULES_TEXT, KEY_NAME)
 _DATE = (1980, 1, 1, 0, 0, 0)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,8}")
 
@@ -59,6 +66,8 @@ class Bundle(ExportedLog):
     def __init__(self, path: Path) -> None:
         self.files: dict[str, bytes] = {}
         """Of `report/`: the JSON and the CSV."""
+        self.beside: dict[str, bytes] = {}
+        """The terms and the key that lie beside it."""
         self._folder = Path(tempfile.mkdtemp(prefix="sasando-bundle-"))
         try:
             self._unpack(path)
@@ -87,6 +96,8 @@ class Bundle(ExportedLog):
         folder, _, name = entry.filename.partition("/")
         if folder == "report" and name.endswith((".json", ".csv")):
             self.files[name] = _read(archive, entry, MAX_REPORT_BYTES)
+        elif entry.filename in BESIDE:
+            self.beside[entry.filename] = _read(archive, entry, MAX_REPORT_BYTES)
         elif folder == "log":
             place = self._folder / entry.filename
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +108,10 @@ def _checked(path: Path, entries: Iterable[zipfile.ZipInfo]) -> Iterator[zipfile
     """Every entry, as long as they stay within their bounds."""
     seen: set[str] = set()
     total = 0
+    most = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_RATIO * path.stat().st_size))
     for entry in entries:
         total += entry.file_size
-        if len(seen) >= MOST_FILES or total > MOST_BYTES:
+        if len(seen) >= MOST_FILES or total > most:
             raise BundleError("report.bundle", path=str(path), why="too large")
         if not _NAME.fullmatch(entry.filename) or entry.filename in seen:
             why = f"the name {entry.filename[:80]!r}"

@@ -39,9 +39,26 @@ func (d directory) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 
 func (d directory) SaveTiles([]tlog.Tile, [][]byte) {}
 
-func (d directory) entries(size int64) ([][]byte, error) {
+// Where the log begins: the file "pruned" names the first entry that is left. It is a claim that
+// only leaves entries out; those that are there lead to the signed root all the same.
+func (d directory) first() (int64, error) {
+	raw, err := os.ReadFile(filepath.Join(string(d), "pruned"))
+	if os.IsNotExist(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	first, err := strconv.ParseInt(strings.Fields(string(raw) + " x")[0], 10, 64)
+	if err == nil && (first < 0 || first%(1<<height) != 0) {
+		err = fmt.Errorf("no log begins at entry %d", first)
+	}
+	return first, err
+}
+
+func (d directory) entries(first, size int64) ([][]byte, error) {
 	var all [][]byte
-	for n := int64(0); n<<height < size; n++ {
+	for n := first >> height; n<<height < size; n++ {
 		width := 1 << height
 		if rest := size - n<<height; rest < int64(width) {
 			width = int(rest)
@@ -61,47 +78,52 @@ func (d directory) entries(size int64) ([][]byte, error) {
 	return all, nil
 }
 
-func check(d directory, vkey string) (int64, error) {
+func check(d directory, vkey string) (int64, int64, error) {
 	verifier, err := note.NewVerifier(vkey)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	raw, err := os.ReadFile(filepath.Join(string(d), "checkpoint"))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	opened, err := note.Open(raw, note.VerifierList(verifier))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	lines := strings.Split(opened.Text, "\n")
 	if len(lines) != 4 || lines[0] != verifier.Name() {
-		return 0, fmt.Errorf("not a checkpoint of %s", verifier.Name())
+		return 0, 0, fmt.Errorf("not a checkpoint of %s", verifier.Name())
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	root, err := base64.StdEncoding.DecodeString(lines[2])
 	if err != nil {
-		return 0, err
+		return 0, 0, err
+	}
+	first, err := d.first()
+	if err != nil {
+		return 0, 0, err
 	}
 	tree := tlog.Tree{N: size}
 	copy(tree.Hash[:], root)
-	return size, checkEntries(d, tree)
+	return size, first, checkEntries(d, tree, first)
 }
 
-func checkEntries(d directory, tree tlog.Tree) error {
-	entries, err := d.entries(tree.N)
+func checkEntries(d directory, tree tlog.Tree, first int64) error {
+	entries, err := d.entries(first, tree.N)
 	if err != nil {
 		return err
 	}
-	if int64(len(entries)) != tree.N {
-		return fmt.Errorf("%d entries in a log of %d", len(entries), tree.N)
+	if first+int64(len(entries)) != tree.N {
+		return fmt.Errorf("%d entries from %d on in a log of %d", len(entries), first, tree.N)
 	}
 	reader := tlog.TileHashReader(tree, d)
-	for index, entry := range entries {
-		hashes, err := reader.ReadHashes([]int64{tlog.StoredHashIndex(0, int64(index))})
+	for place, entry := range entries {
+		index := first + int64(place)
+		hashes, err := reader.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
 		if err != nil {
 			return err
 		}
@@ -111,11 +133,11 @@ func checkEntries(d directory, tree tlog.Tree) error {
 		if index%37 != 0 {
 			continue
 		}
-		proof, err := tlog.ProveRecord(tree.N, int64(index), reader)
+		proof, err := tlog.ProveRecord(tree.N, index, reader)
 		if err != nil {
 			return err
 		}
-		if err := tlog.CheckRecord(proof, tree.N, tree.Hash, int64(index), hashes[0]); err != nil {
+		if err := tlog.CheckRecord(proof, tree.N, tree.Hash, index, hashes[0]); err != nil {
 			return err
 		}
 	}
@@ -123,10 +145,14 @@ func checkEntries(d directory, tree tlog.Tree) error {
 }
 
 func main() {
-	size, err := check(directory(os.Args[1]), os.Args[2])
+	size, first, err := check(directory(os.Args[1]), os.Args[2])
 	if err != nil {
 		fmt.Println("wrong:", err)
 		os.Exit(1)
+	}
+	if first > 0 {
+		fmt.Printf("good: %d, from entry %d on\n", size, first)
+		return
 	}
 	fmt.Println("good:", size)
 }

@@ -8,12 +8,14 @@ fold; the entries themselves stream.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
 
 from alerts.payload import alert_id
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
+from monitor.boundary import Boundary
 from monitor.declared import DeclarationRow
 from monitor.derive import (
     AT_ONCE,
@@ -27,6 +29,7 @@ from monitor.derive import (
     moments,
 )
 from monitor.history import Ledgered
+from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.block import MOST_BYTES, Block
 from monitor.ledger.columns import Bools, Ints
 from monitor.ledger.entry import (
@@ -39,6 +42,7 @@ from monitor.ledger.entry import (
     OperatorAct,
     SeriesDefined,
 )
+from monitor.ledger.errors import LedgerError
 from monitor.model import Act
 from monitor.rulebook import RULES_TEXT, Rulebook, RulebookError
 from policies.aspects import RuleSum
@@ -47,6 +51,10 @@ from policies.period import Moments
 HOUR_US = 3_600_000_000
 MOST_TLS_SERIES = 5_000
 DRILL = "drill"
+
+
+class PrunedError(LedgerError):
+    """What is asked for reaches into time of which the entries were pruned."""
 
 
 class Seen(NamedTuple):
@@ -72,6 +80,8 @@ class Incident:
     told_us: int | None
     """The first receipt of an alert that it opened; None: nobody was told."""
     acknowledged_us: int | None
+    held: HeldRow | None = None
+    """The message about it, where it is or was held back."""
 
 
 @dataclass(slots=True)
@@ -90,6 +100,8 @@ class Gathered:
     rows: dict[int, IncidentRow] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)
     declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    silences: dict[int, SilenceRow] = field(default_factory=dict)
+    held: dict[int, HeldRow] = field(default_factory=dict)
     acknowledged: dict[int, int] = field(default_factory=dict)
     receipts: dict[str, int] = field(default_factory=dict)
     """When an alert was delivered, by its id."""
@@ -104,6 +116,8 @@ class Gathered:
     losses: Counter[str] = field(default_factory=Counter)
     accounting: Accounting | None = None
     rulebook: Rulebook | None = None
+    boundary: Boundary | None = None
+    """Where the log begins, if it was pruned."""
     _defined: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """Place in `definitions` by number of series."""
     _calm: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -133,6 +147,7 @@ class Gathered:
                 row=row,
                 told_us=min(told, default=None),
                 acknowledged_us=self.acknowledged.get(number),
+                held=self.held.get(number),
             )
 
     def sums(self) -> list[RuleSum]:
@@ -148,6 +163,27 @@ class Gathered:
                     sums = found.setdefault((rule, series.target), [0, 0, 0])
                     sums[2 if seen.faulted else digit] += count
         return [_sum(rule, target, counts) for (rule, target), counts in sorted(found.items())]
+
+    def _begin(self, boundary: Boundary) -> None:
+        """What stood at the boundary, as if its entries had just been read."""
+        if self.window[0] < boundary.reached_us:
+            raise PrunedError(
+                "report.pruned", entry=boundary.index, until=_moment(boundary.reached_us)
+            )
+        self.boundary, self.fold, self.size = boundary, boundary.fold, boundary.index
+        standing = boundary.standing
+        self.origin, self.vantage = standing.origin, standing.vantage
+        for series in standing.series.values():
+            self._define(series)
+        self.acknowledged = dict(standing.acknowledged)
+        self.receipts, self.routes = dict(standing.receipts), set(standing.routes)
+        self.rows = dict(self.fold.incidents)
+        self.labels = {row.id: row for row in self.fold.labels.values()}
+        open_rows = self.fold.declarations.rows()
+        self.declarations = {(row.id, row.target): row for row in open_rows}
+        self.declarations |= standing.declarations
+        if standing.configuration is not None:
+            self.configurations.append(standing.configuration)
 
     def _take(self, index: int, part: Part) -> None:
         match part:
@@ -217,6 +253,8 @@ class Gathered:
         self.rows |= changes.incidents
         self.labels |= changes.labels
         self.declarations |= changes.declarations
+        self.silences |= changes.silences
+        self.held |= changes.held
 
     def _rollup(self, rollup: RollupRow) -> None:
         if rollup.sent and self.window[0] <= rollup.hour * HOUR_US < self.window[1]:
@@ -238,6 +276,11 @@ class Gathered:
             for key, row in self.declarations.items()
             if row.until_us > start and row.since_us < end
         }
+        self.silences = {
+            number: row
+            for number, row in self.silences.items()
+            if row.at_us < end and (row.until_us if row.ended_us is None else row.ended_us) > start
+        }
         texts: Mapping[str, bytes] = self.configurations[-1][1].texts if self.configurations else {}
         self.accounting = Accounting.from_bytes(_text(texts, TEXT_NAME, record))
         self.rulebook = Rulebook.from_bytes(_text(texts, RULES_TEXT, record))
@@ -248,12 +291,16 @@ def gather(
     record: Callable[[bytes], bytes | None],
     window: Moments,
     progress: Callable[[int], None] = lambda _: None,
+    boundary: Boundary | None = None,
 ) -> Gathered:
     """The pass. EntryError for an entry that cannot follow; AccountingError or RulebookError where
     the newest configuration in force names no terms or rules (it was written before there were
-    any: start or reload the agent).
+    any: start or reload the agent). `boundary`: where a pruned log begins; its fold is used up.
+    PrunedError where the window begins before what the pruned entries told of.
     """
     found = Gathered(window=window)
+    if boundary is not None:
+        found._begin(boundary)
     for page in pages(entries, found.size):
         changes = Changes()
         for index, part in found.fold.taken(found.size, page, changes):
@@ -263,6 +310,10 @@ def gather(
         progress(found.size)
     found._close(record)
     return found
+
+
+def _moment(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
 
 
 def pages(entries: Iterable[tuple[int, bytes]], size: int) -> Iterator[list[bytes]]:

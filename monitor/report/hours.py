@@ -6,14 +6,13 @@ Delay and loss are of the round trip (RFC 2681, RFC 6673); a lost singleton has 
 from collections.abc import Iterator, Sequence
 
 from monitor.derive import RollupRow
+from monitor.probed import ROUND_TRIP
 from monitor.report.gather import HOUR_US, Gathered
 from monitor.report.model import Bucket, DelayTrack
 from policies.period import Moments
 
 MOST_BUCKETS = 744
 """Hours of the longest month; longer periods join hours."""
-ROUND_TRIP = ("icmp",)
-"""Checks whose first measure is the delay of numbered singletons."""
 
 
 def delay_tracks(found: Gathered, window: Moments) -> Iterator[DelayTrack]:

@@ -10,7 +10,9 @@ from fractions import Fraction
 
 from monitor.accounting import Accounting
 from monitor.declared import DeclarationRow
-from monitor.figures import Asked, Figure, Outcome
+from monitor.figures import Asked, Figure
+from monitor.goals import Outcome
+from monitor.holds import SilenceRow
 from monitor.report.gather import Incident
 from monitor.rulebook import RuleTerms, Waiver
 from policies.aspects import Aspect, AspectOutcome, RuleSum
@@ -22,7 +24,7 @@ VERSION = 1
 
 
 NOT_COMPUTED = "not-computed"
-"""Outcome of an objective whose indicator this version does not compute (loss, delay)."""
+"""Outcome of an objective that is not computed, as redundancy debt of what has no two links."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +180,17 @@ class ConfigurationLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundaryLine:
+    """Which entries were pruned: nothing that the report says rests on them alone."""
+
+    entries: int
+    told: int
+    """The entry that says so."""
+    until_us: int
+    """The newest moment that they told of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole report."""
 
@@ -205,7 +218,11 @@ class Report:
     certificates: tuple[CertificateLine, ...]
     waivers: tuple[Waiver, ...]
     declarations: tuple[DeclarationRow, ...]
+    silences: tuple[SilenceRow, ...]
+    """Those that stood in the period; they change no figure."""
     losses: Mapping[str, int]
+    boundary: BoundaryLine | None = None
+    """Where the log begins, if it was pruned."""
 
     @property
     def changed_terms(self) -> bool:

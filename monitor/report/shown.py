@@ -10,6 +10,7 @@ from typing import Any
 
 from monitor.declared import DeclarationRow
 from monitor.figures_shown import RATIO_DIGITS, figures_shown, rfc3339
+from monitor.holds import HeldRow, SilenceRow
 from monitor.model import Severity
 from monitor.report.gather import Incident
 from monitor.report.model import (
@@ -87,8 +88,19 @@ def shown(report: Report) -> dict[str, Any]:
             for one in report.waivers
         ],
         "declarations": [_declaration(one, zone) for one in report.declarations],
+        "silences": [_silence(one, zone) for one in report.silences],
         "agent_losses": dict(report.losses),
+        **_pruned(report, zone),
     }
+
+
+def _pruned(report: Report, zone: tzinfo) -> dict[str, Any]:
+    """What is not there any more; no key where the log is whole."""
+    at = report.boundary
+    if at is None:
+        return {}
+    until = rfc3339(at.until_us, zone)
+    return {"pruned": {"entries": at.entries, "told": at.told, "until": until}}
 
 
 def _aspect(line: AspectLine) -> dict[str, Any]:
@@ -166,8 +178,32 @@ def _incident(one: Incident, zone: tzinfo) -> dict[str, Any]:
         "told": _moment(one.told_us, zone),
         "acknowledged": _moment(one.acknowledged_us, zone),
         "acknowledged_by": row.acknowledged_by or None,
+        "acknowledgement": row.acknowledged_reason or None,
+        "held": _held(one.held, zone),
         "ended": _moment(ended_us, zone),
         "act": row.act,
+    }
+
+
+def _held(row: HeldRow | None, zone: tzinfo) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    since, released = rfc3339(row.at_us, zone), _moment(row.released_us, zone)
+    return {"cause": row.cause, "by": row.by, "since": since, "released": released}
+
+
+def _silence(row: SilenceRow, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "targets": list(row.targets),
+        "tags": list(row.tags),
+        "rules": list(row.rules),
+        "since": rfc3339(row.at_us, zone),
+        "until": rfc3339(row.until_us, zone),
+        "author": row.author,
+        "reason": row.reason,
+        "ended": _moment(row.ended_us, zone),
+        "ended_by": row.ended_by or None,
     }
 
 

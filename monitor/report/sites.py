@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from monitor.accounting import Accounting, ObjectiveTerms
-from monitor.figures import Outcome
+from monitor.goals import Outcome
 from monitor.history import Histories
 from monitor.labels import UNREACHABLE
 from monitor.model import State

@@ -1,5 +1,6 @@
 """What accounting needs of a database, read in one short transaction without its writer."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, LargeBinary, func, select
@@ -7,12 +8,14 @@ from sqlalchemy import Connection, LargeBinary, func, select
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold, IntervalRow
 from monitor.history import Ledgered
-from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, read_record
+from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, LogPruned, read_record
+from monitor.probed import Key, probed
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
 from monitor.store.replay import replay
+from policies.probes import Probes, Wanted
 
 _CONFIGURATION = bytes((ConfigurationInForce.CODE,))
 KIND_PLACE = len(MAGIC) + 1
@@ -63,6 +66,51 @@ def account(url: str, since_us: int, until_us: int) -> Account:
             )
     except EntryError as error:
         raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+
+
+def count_probes(
+    url: str, read: Account, wanted: Mapping[Key, Wanted], until_us: int
+) -> dict[Key, Probes]:
+    """What is wanted of singletons, by another pass over the entries that the account reached.
+
+    StoreError where they cannot be read, or were pruned meanwhile.
+    """
+    if not wanted:
+        return {}
+    try:
+        with reading(url) as connection:
+            boundary, told_by = reader.pruned(connection) or (0, None)
+            start = None if told_by is None else _pruned_state(connection, told_by)
+            entries = reader.read_entries(connection, boundary, read.size)
+            return probed(_whole(entries, boundary, read.size), wanted, until_us, start)
+    except EntryError as error:
+        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+
+
+def _pruned_state(connection: Connection, told_by: int) -> Fold:
+    """What stood at the boundary of a pruned log."""
+    for _, raw in reader.read_entries(connection, told_by, told_by + 1):
+        entry = read_record(raw)
+        state = (
+            reader.read_record(connection, entry.state) if isinstance(entry, LogPruned) else None
+        )
+        if state is not None:
+            return Fold.restored(state)
+    raise EntryError(f"what stood before the pruning of entry {told_by} is missing")
+
+
+def _whole(
+    entries: Iterable[tuple[int, bytes]], first: int, size: int
+) -> Iterator[tuple[int, bytes]]:
+    """The entries; EntryError where one of them is missing."""
+    at = first
+    for index, raw in entries:
+        if index != at:
+            break
+        yield index, raw
+        at += 1
+    if at != size:
+        raise EntryError(f"entry {at} is missing")
 
 
 def fold_at(connection: Connection, size: int) -> Fold:

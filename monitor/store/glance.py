@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.declared import DeclarationRow
 from monitor.derive import Fold, IncidentRow, IntervalRow, LabelRow
+from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.entry import EntryError, SeriesDefined
 from monitor.ledger.merkle import consistency_proof
 from monitor.ledger.tiles import hash_reader
@@ -60,6 +61,8 @@ class Incidents:
 
     incidents: list[IncidentRow]
     labels: list[LabelRow]
+    held: dict[int, HeldRow]
+    """Messages that are or were held back, by incident."""
 
 
 def recent_incidents(url: str, *, only_open: bool, limit: int) -> Incidents:
@@ -68,7 +71,8 @@ def recent_incidents(url: str, *, only_open: bool, limit: int) -> Incidents:
         rows = reader.incidents(connection, only_open=only_open, limit=limit)
         since_us = min((row.since_us for row in rows), default=0)
         labels = reader.labels(connection, since_us=since_us) if rows else []
-        return Incidents(incidents=rows, labels=labels)
+        held = reader.held(connection, [row.id for row in rows])
+        return Incidents(incidents=rows, labels=labels, held=held)
 
 
 def spans_since(
@@ -93,6 +97,15 @@ def declared_within(url: str, since_us: int, until_us: int) -> list[DeclarationR
     """Declarations about time in a window; StoreError where the database cannot be read."""
     with reading(url) as connection:
         return reader.declarations(connection, since_us=since_us, until_us=until_us)
+
+
+def silences_since(url: str, since_us: int) -> tuple[list[SilenceRow], dict[int, int]]:
+    """(silences that stood after a moment, how many messages each holds or held back).
+
+    StoreError where the database cannot be read.
+    """
+    with reading(url) as connection:
+        return reader.silences(connection, since_us=since_us), reader.held_counts(connection)
 
 
 def newest_checkpoint(url: str) -> bytes | None:

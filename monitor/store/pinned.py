@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.derive import Changes, Fold
+from monitor.halfway import digest_of
 from monitor.ledger.finding import Finding
 from monitor.ledger.tiles import TILE_WIDTH, Tile
 from monitor.store import reader, schema
@@ -20,7 +21,17 @@ from monitor.store.connect import file_uri, open_engine, place_of, require_head
 from monitor.store.errors import StoreError, store_error
 from monitor.store.rows import apply_changes
 
-_REBUILT = ("series", "interval", "rollup", "incident", "label", "declaration", "tile")
+_REBUILT = (
+    "series",
+    "interval",
+    "rollup",
+    "incident",
+    "label",
+    "declaration",
+    "silence",
+    "held",
+    "tile",
+)
 _ONE_ROW = ("tree", "fold", "pruning")
 _SETTLED = ("settled_us", "delivered", "attempts")
 Row = tuple[Any, ...]
@@ -193,12 +204,30 @@ class Twin:
         self._removed = removed // TILE_WIDTH
         self._before: Before | None = None
         self._stored = stored
-        self._place = place
-        engine = create_engine(f"sqlite:///{path}")
-        self._connection: Connection = engine.connect()
-        self._connection.exec_driver_sql("PRAGMA journal_mode=OFF")
-        self._connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        self._place, self._path = place, path
+        self._connection = self._opened()
         schema.metadata.create_all(self._connection)
+
+    def _opened(self) -> Connection:
+        connection = create_engine(f"sqlite:///{self._path}").connect()
+        connection.exec_driver_sql("PRAGMA journal_mode=OFF")
+        connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        return connection
+
+    def save(self, place: Path) -> bytes:
+        """The tables so far, in one file."""
+        self._connection.commit()
+        growing = place.with_name(f"{place.name}.new")
+        shutil.copyfile(self._path, growing)
+        growing.replace(place)
+        return digest_of(place)
+
+    def load(self, place: Path) -> None:
+        """The tables as they were saved, in place of what there is."""
+        self._connection.close()
+        self._connection.engine.dispose()
+        shutil.copyfile(place, self._path)
+        self._connection = self._opened()
 
     def begin(self, fold: Fold, boundary: int) -> None:
         """What stood open at the boundary is rebuilt from there; older rows stay as they are."""
@@ -207,6 +236,7 @@ class Twin:
         changes.incidents = dict(fold.incidents)
         changes.labels = {row.id: row for row in fold.labels.values()}
         changes.declarations = {(row.id, row.target): row for row in fold.declarations.rows()}
+        changes.silences, changes.held = dict(fold.holds.silences), dict(fold.holds.held)
         apply_changes(self._connection, changes, ())
 
     def take(self, changes: Changes, tiles: Iterable[Tile]) -> None:
@@ -302,7 +332,7 @@ class Before:
     def has(self, table: str, row: Row) -> bool:
         """Whether a row may be old: closed before the state, or the hour, that stood open."""
         first, second, third = (*row, None, None)[:3]
-        if table in ("incident", "label", "declaration"):
+        if table in ("incident", "label", "declaration", "silence", "held"):
             return self.opened(first)
         if not isinstance(first, int) or not 0 <= first < self._count:
             return False

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.derive import Fold, named_records, read_entry
+from monitor.boundary import Standing
+from monitor.derive import Changes, Fold, named_records, read_entry
 from monitor.ledger.batch import Batch
 from monitor.ledger.entry import (
     PRUNING_STEP,
@@ -106,17 +107,26 @@ def prune(ledger: Ledger, pruning: Pruning, author: str, reason: str, at_us: int
 
 
 def _state_at(connection: Connection, boundary: int) -> bytes:
-    """The fold's snapshot at the boundary."""
-    fold, first = Fold(), 0
+    """What stood at the boundary: the fold, and what reports of later time need beside it."""
+    fold, standing, first = Fold(), Standing(), 0
     claim = reader.pruned(connection)
     if claim is not None:
         first = claim[0]
         _, raw = next(reader.read_entries(connection, claim[1], claim[1] + 1))
         told = read_entry(raw)
         assert isinstance(told, LogPruned)
-        fold = Fold.restored(reader.read_record(connection, told.state) or b"")
-    replay(connection, fold, first, boundary)
-    return fold.snapshot()
+        state = reader.read_record(connection, told.state) or b""
+        fold, earlier = Fold.restored(state), Standing.restored(state)
+        if earlier is None:
+            # An earlier version kept nothing for reports: neither can this one.
+            replay(connection, fold, first, boundary)
+            return fold.snapshot()
+        standing = earlier
+    for start, page in reader.read_pages(connection, first, boundary):
+        changes = Changes()
+        for index, part in fold.taken(start, page, changes):
+            standing.take(index, part, changes)
+    return standing.state(fold)
 
 
 def _configuration(connection: Connection, pruning: Pruning, size: int, at_us: int) -> list[bytes]:

@@ -11,10 +11,11 @@ from sqlalchemy.types import NullType
 
 from monitor.declared import DeclarationRow
 from monitor.derive import AT_ONCE, IncidentRow, IntervalRow, LabelRow
+from monitor.holds import SILENCE, HeldRow, SilenceRow, held_of, silence_of
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
 from monitor.store import schema
-from monitor.store.rows import incident_of, label_of, series_of
+from monitor.store.rows import incident_of, label_of, series_of, unlisted
 
 PAGE = 256
 MAX_BIGINT = (1 << 63) - 1
@@ -169,6 +170,31 @@ def declarations(
     within = (table.c.until_us > since_us) & (table.c.since_us < until_us)
     query = select(table).where(within).order_by(table.c.id, table.c.target).limit(limit)
     return [DeclarationRow(**row) for row in connection.execute(query).mappings()]
+
+
+def held(connection: Connection, incidents: Sequence[int]) -> dict[int, HeldRow]:
+    """The messages about these incidents that are or were held back."""
+    table, found = schema.held, {}
+    for at in range(0, len(incidents), PAGE):
+        query = select(table).where(table.c.incident.in_(incidents[at : at + PAGE]))
+        for row in connection.execute(query).mappings():
+            found[row["incident"]] = held_of(unlisted(dict(row)))
+    return found
+
+
+def held_counts(connection: Connection) -> dict[int, int]:
+    """How many messages each silence holds back, or held back last."""
+    table = schema.held
+    query = select(table.c.by, func.count()).where(table.c.cause == SILENCE).group_by(table.c.by)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def silences(connection: Connection, *, since_us: int, limit: int = 10_000) -> list[SilenceRow]:
+    """The silences that stood after a moment, the newest first."""
+    table = schema.silence
+    ended = func.coalesce(table.c.ended_us, table.c.until_us)
+    query = select(table).where(ended > since_us).order_by(table.c.id.desc()).limit(limit)
+    return [silence_of(unlisted(dict(row))) for row in connection.execute(query).mappings()]
 
 
 def pending_outbox(connection: Connection) -> list[OutboxRow]:

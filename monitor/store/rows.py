@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Insert, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.derive import Changes, IncidentRow, IntervalRow, LabelRow, RollupRow
+from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.ledger.tiles import Tile
 from monitor.store import schema
@@ -29,6 +30,8 @@ def apply_changes(connection: Connection, changes: Changes, tiles: Iterable[Tile
     _replace(connection, schema.incident, map(incident_values, changes.incidents.values()))
     _replace(connection, schema.label, map(asdict, changes.labels.values()))
     _replace(connection, schema.declaration, map(asdict, changes.declarations.values()))
+    _replace(connection, schema.silence, map(silence_values, changes.silences.values()))
+    _replace(connection, schema.held, map(held_values, changes.held.values()))
     _replace(
         connection,
         schema.tile,
@@ -53,6 +56,29 @@ def incident_values(row: IncidentRow) -> dict[str, Any]:
 def incident_of(values: Mapping[str, Any]) -> IncidentRow:
     """The inverse of `incident_values`."""
     return IncidentRow(**{**values, "reasons": tuple(json.loads(values["reasons"]))})
+
+
+_LISTS = ("targets", "tags", "rules", "routes")
+
+
+def silence_values(row: SilenceRow) -> dict[str, Any]:
+    """The columns of a silence; what it is about are JSON lists."""
+    return _listed(asdict(row))
+
+
+def held_values(row: HeldRow) -> dict[str, Any]:
+    """The columns of a message that is held back; its routes are a JSON list."""
+    return _listed(asdict(row))
+
+
+def _listed(values: dict[str, Any]) -> dict[str, Any]:
+    lists = {n: json.dumps(values[n], ensure_ascii=False) for n in _LISTS if n in values}
+    return {**values, **lists}
+
+
+def unlisted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse: JSON lists as lists again."""
+    return {n: json.loads(v) if n in _LISTS else v for n, v in values.items()}
 
 
 def label_of(values: Mapping[str, Any]) -> LabelRow:

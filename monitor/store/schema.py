@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0004"
+HEAD = "0006"
 """The newest migration; a test compares it with the scripts."""
 
 metadata = MetaData()
@@ -145,6 +145,8 @@ incident = Table(
     _number("ended_since_us", nullable=True),
     _number("ended_us", nullable=True),
     _text("acknowledged_by"),
+    _number("acknowledged_us", nullable=True),
+    _text("acknowledged_reason"),
 )
 label = Table(
     "label",
@@ -173,6 +175,30 @@ declaration = Table(
     _text("decided_by"),
     _number("decided_us", nullable=True),
 )
+silence = Table(
+    "silence",
+    metadata,
+    _key("id"),
+    _text("targets"),
+    _text("tags"),
+    _text("rules"),
+    _number("until_us"),
+    _text("author"),
+    _text("reason"),
+    _number("at_us"),
+    _number("ended_us", nullable=True),
+    _text("ended_by"),
+)
+held = Table(
+    "held",
+    metadata,
+    _key("incident"),
+    _text("cause"),
+    _number("by"),
+    _text("routes"),
+    _number("at_us"),
+    _number("released_us", nullable=True),
+)
 outbox = Table(
     "outbox",
     metadata,
@@ -188,5 +214,16 @@ outbox = Table(
     Index("outbox_pending", "settled_us"),
 )
 
-DERIVED = (series, interval, rollup, incident, label, declaration, tile, tree)
+DERIVED = (
+    series,
+    interval,
+    rollup,
+    incident,
+    label,
+    declaration,
+    silence,
+    held,
+    tile,
+    tree,
+)
 """What `verify` rebuilds from the entries and compares, row by row."""

@@ -17,8 +17,8 @@ from alerts.message import (
     plain,
     spoken_duration,
 )
-from alerts.payload import alert_id
-from monitor.model import Act, Kind, Severity, Target
+from alerts.payload import Held, SilenceOver, alert_id, payload_of, silence_payload
+from monitor.model import Act, Kind, OutboxRow, Severity, Target
 from monitor.text import LANGUAGES, Language
 from tests.alerts.samples import OPENED_US, ORIGIN, WITA, a_step, rows
 
@@ -241,3 +241,61 @@ def test_the_payload_holds_what_the_message_needs_and_no_more() -> None:
     payload = json.loads(row.payload)
     assert payload["version"] == 1
     assert row.payload == json.dumps(payload, sort_keys=True, separators=(",", ":"))
+
+
+def late(cause: str) -> OutboxRow:
+    """The opening, told when what held it back is over."""
+    held = Held(cause=cause, by=7, reason="fibre\u202eis moved")
+    step = a_step(incident=None)
+    payload = payload_of(step, "Dukcapil fiber", "", {"en": "The link answers"}, held=held)
+    return OutboxRow(
+        id="a" * 64, incident=41, step=0, route="noc", payload=payload, created_us=OPENED_US
+    )
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_late_opening_says_what_held_it_back(lang: Language) -> None:
+    """By number and reason, which can steer no terminal; otherwise it is the usual message."""
+    usual = compose(rows(a_step())[0], lang, WITA).body.splitlines()
+    words = {"silence": {"en": "held back by silence 7", "id": "masa senyap 7"}}
+    words["maintenance"] = {"en": "during maintenance 7", "id": "saat pemeliharaan 7"}
+    for cause, said in words.items():
+        body = compose(late(cause), lang, WITA).body
+        (line,) = [line for line in body.splitlines() if said[lang] in line]
+        assert "fibre\\u202eis moved" in line
+        assert body.splitlines()[0] == usual[0]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_end_of_a_silence_tells_the_sum_and_what_still_stands(lang: Language) -> None:
+    """Ten by name and the others by number; urgent only while something stands."""
+    one = {"incident": 41, "target": "Dukcapil", "rule": "answers", "titles": {"en": "Answers"}}
+    for standing in (0, 1, 300):
+        over = SilenceOver(
+            id=7,
+            author="ayu",
+            reason="moved",
+            since_us=OPENED_US,
+            ended_us=OPENED_US + HOUR_US,
+            counts={"held": standing + 2, "standing": standing, "over": 2, "held-on": 0},
+            standing=[one] * standing,
+        )
+        payload = silence_payload(over)
+        row = OutboxRow(
+            id="b" * 64, incident=7, step=1, route="noc", payload=payload, created_us=OPENED_US
+        )
+        message = compose(row, lang, WITA)
+        assert str(standing + 2) in message.title
+        assert message.kind == ("warning" if standing else "info")
+        named = [line for line in message.body.splitlines() if "Dukcapil: Answers (41)" in line]
+        assert len(named) == min(standing, 10)
+        assert ("290" in message.body) == (standing == 300)
+        assert len(message.body) < 4_096
+
+
+def test_an_acknowledgement_carries_the_persons_words() -> None:
+    """As a note, not as the rule's reasons."""
+    step = a_step(Act.ACKNOWLEDGED, author="ayu", reasons=("called the provider",))
+    body = compose(rows(step, opened_us=OPENED_US)[0], "en", WITA).body
+    assert "Note: called the provider" in body
+    assert "Reasons" not in body

@@ -15,9 +15,10 @@ from monitor.config.configuration import Configuration
 from monitor.config.loader import load
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.committing import Committing
+from monitor.daemon.drafting import Draft
 from monitor.daemon.legwatch import LegWatch
 from monitor.daemon.plan import Item
-from monitor.daemon.recorder import Draft, Recorder
+from monitor.daemon.recorder import Recorder
 from monitor.daemon.registry import Registry
 from monitor.daemon.service import Daemon
 from monitor.daemon.setup import plan_of, sights_of, subjects_of

@@ -11,10 +11,14 @@ from monitor.ledger import entry as module
 from monitor.ledger.entry import (
     BATCH_CODE,
     EXCLUSION_CAUSES,
+    HOLD_CAUSES,
     MAGIC,
     MAX_ENTRY_BYTES,
+    MAX_SILENCE_US,
     RECORDS,
     AgentStopped,
+    AlertHeld,
+    AlertsReleased,
     EntryError,
     ExclusionProposed,
     IncidentStepped,
@@ -25,6 +29,7 @@ from monitor.ledger.entry import (
     OperatorAct,
     Record,
     SeriesDefined,
+    SilenceDeclared,
     code_of,
     frame,
     read_record,
@@ -81,6 +86,22 @@ AGREEING = {
         lambda keys: dict(zip(("previous", "next"), keys, strict=True))
     ),
     MaintenanceCut: TIMES.map(lambda times: {"at_us": times[0], "until_us": times[1]}),
+    SilenceDeclared: st.builds(
+        lambda at_us, length, tags: {
+            "at_us": at_us,
+            "until_us": at_us + length,
+            "tags": tuple(f"{tag}=x" for tag in tags),
+        },
+        st.integers(0, 1 << 40),
+        st.integers(1, MAX_SILENCE_US),
+        st.lists(st.sampled_from(["ring", "kind"]), min_size=1, max_size=2),
+    ),
+    AlertHeld: st.builds(
+        lambda cause, by: {"cause": cause, "by": by},
+        st.sampled_from(HOLD_CAUSES),
+        st.integers(0, 1 << 40),
+    ),
+    AlertsReleased: st.sampled_from(HOLD_CAUSES).map(lambda cause: {"cause": cause}),
     ExclusionProposed: st.builds(
         lambda times, cause: {
             **dict(zip(("since_us", "until_us", "at_us"), times, strict=True)),

@@ -10,14 +10,21 @@ import pytest
 
 from checks.packets.messages import ACCOUNT
 from monitor.config.schema import AgentEntry
+from monitor.config.witness import WitnessFile
 from tests.lab.parts import require
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "systemd/sasando.service"
 PACKETS = ROOT / "systemd/sasando-packets.service"
-MOST_EXPOSED = {UNIT: 15, PACKETS: 12}  # tenths; `systemd-analyze security` calls 1.5 "OK"
+WITNESS = ROOT / "systemd/sasando-witness.service"
+MOST_EXPOSED = {
+    UNIT: 15,
+    PACKETS: 12,
+    WITNESS: 10,
+}  # tenths; `systemd-analyze security` calls 1.5 "OK"
 COMMANDS = {UNIT: "/opt/sasando/bin/sasando", PACKETS: "/opt/sasando/bin/python3"}
-UNITS = pytest.mark.parametrize("shipped", [UNIT, PACKETS], ids=lambda unit: unit.stem)
+COMMANDS[WITNESS] = COMMANDS[UNIT]
+UNITS = pytest.mark.parametrize("shipped", [UNIT, PACKETS, WITNESS], ids=lambda unit: unit.stem)
 
 
 def _analyze(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -37,8 +44,8 @@ def _exposure(unit: Path, shipped: Path) -> subprocess.CompletedProcess[str]:
 
 
 @UNITS
-def test_both_are_hardly_exposed(shipped: Path) -> None:
-    """systemd rates the exposure of the daemon at 1.5, of the packet process at 1.2 or less."""
+def test_each_is_hardly_exposed(shipped: Path) -> None:
+    """systemd rates the daemon at 1.5, the packet process at 1.2, the witness at 1.0 or less."""
     done = _exposure(shipped, shipped)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
 
@@ -94,7 +101,7 @@ def test_a_unit_from_a_clone_is_told_where_its_program_is(page: str) -> None:
     """Installed by hand, a unit still names /opt: the manual says how to move each of them."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     names = re.findall(r" systemd/([a-z-]+)\.service", text)
-    assert sorted(names) == ["sasando", "sasando-packets"]
+    assert sorted(names) == ["sasando", "sasando-packets", "sasando-witness"]
     for name in names:
         assert re.search(rf"^sudo systemctl edit {name} +#.*\.venv/bin/", text, re.MULTILINE), name
 
@@ -122,3 +129,18 @@ def test_the_unit_keeps_its_promises() -> None:
     assert service["StateDirectory"].split() == ["sasando", "sasando-mark"]
     assert service["RuntimeDirectory"] == "sasando"
     assert "PrivateUsers" not in service  # it would hide who asks on the control socket
+
+
+def test_the_witness_keeps_its_promises() -> None:
+    """No capability, its key from systemd alone, nothing of an agent, no restart after a refusal,
+    and its state where its configuration looks for it."""
+    service = _service(WITNESS)
+    assert service["Type"] == "notify"
+    assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == ""
+    assert service["RestartPreventExitStatus"].split() == ["1", "2"]
+    state = next(one.default for one in fields(WitnessFile) if one.name == "state")
+    assert state == f"/var/lib/{service['StateDirectory']}"
+    assert service["LoadCredential"] == "witness-key:/etc/sasando-witness/witness.key"
+    hidden = service["InaccessiblePaths"].replace("-/", "/").split()
+    assert {"/etc/sasando", "/var/lib/sasando", "/var/lib/sasando-mark"} <= set(hidden)
+    assert (service["IPAddressDeny"], service["IPAddressAllow"]) == ("any", "localhost")

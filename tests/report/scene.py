@@ -17,7 +17,9 @@ from monitor.accounting import TEXT_NAME, Accounting, ObjectiveTerms, TargetTerm
 from monitor.figures import Asked
 from monitor.ledger.batch import Batch, Row, group_rows
 from monitor.ledger.entry import (
+    AlertHeld,
     AlertSettled,
+    AlertsReleased,
     ClockAnchored,
     ConfigurationInForce,
     ExclusionDecided,
@@ -28,6 +30,8 @@ from monitor.ledger.entry import (
     MaintenanceDeclared,
     OperatorAct,
     SeriesDefined,
+    SilenceDeclared,
+    SilenceEnded,
 )
 from monitor.ledger.merkle import leaf_hash, root
 from monitor.ledger.wire import encode
@@ -215,7 +219,9 @@ class Scene:
         """The report of a period."""
         asked = Asked(period=period, until_us=until_us)
         found = gather(self.read(), self.records.get, asked.window)
-        return report_of(found, asked, root(map(leaf_hash, self.entries)), self.records.get)
+        return report_of(
+            found, asked, root(map(leaf_hash, self.entries)), self.records.get, self.read
+        )
 
 
 def ping(number: int, step: int, *, up: bool = True, delay_us: int = 20_000) -> Row:
@@ -309,16 +315,37 @@ def _step(incident: int | None, step: int, act: str, at_us: int, since_us: int) 
 
 
 def _answered(scene: Scene) -> None:
-    """The incident of the outage: confirmed after 20 min, told after 21, acknowledged after 60."""
+    """The incident of the outage: confirmed after 20 min, told after 21, acknowledged after 60.
+
+    A silence held the message back for that minute.
+    """
     since_us = START_US + DOWN.start * STEP_US
     ended_us = START_US + DOWN.stop * STEP_US
+    told_us = since_us + 2 * STEP_US + 60_000_000
+    silence = scene.add(
+        SilenceDeclared(
+            targets=("balai",),
+            tags=(),
+            rules=("link-answers",),
+            until_us=told_us,
+            author="ayu",
+            reason="kabel dipindah",
+            at_us=since_us - HOUR_US,
+        )
+    )
     number = scene.add(_step(None, 0, "opened", since_us + 2 * STEP_US, since_us))
+    held: dict[str, Any] = {"cause": "silence", "by": silence}
+    scene.add(
+        AlertHeld(incident=None, routes=("noc",), at_us=since_us + 2 * STEP_US, **held),
+        SilenceEnded(silence=silence, author="", reason="", at_us=told_us),
+        AlertsReleased(counts={"held": 1, "standing": 1}, at_us=told_us, **held),
+    )
     scene.add(
         AlertSettled(
             alert=alert_id(ORIGIN, number, 0, "noc"),
             route="noc",
             attempt=1,
-            at_us=since_us + 2 * STEP_US + 60_000_000,
+            at_us=told_us,
             delivered=True,
             receipt="ok",
         ),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.accounting import AccountingError
-from monitor.figures import Outcome
+from monitor.goals import Outcome
 from monitor.ledger.batch import Row
 from monitor.ledger.entry import ConfigurationInForce, EntryError, LogOpened
 from monitor.ledger.wire import encode
@@ -73,6 +73,18 @@ def test_an_incident_has_its_response_times(october: Report) -> None:
     assert one.acknowledged_us == since_us + HOUR_US
     assert one.row.ended_since_us == since_us + 8 * HOUR_US
     assert one.row.acknowledged_by == "budi"
+
+
+def test_a_report_lists_silences_and_what_they_held_back(october: Report) -> None:
+    """By what, from when to when; the figures know nothing of it."""
+    (silence,) = october.silences
+    (one,) = october.incidents
+    assert one.held is not None
+    assert (one.held.hold, one.held.released_us) == (("silence", silence.id), one.told_us)
+    plain = shown(october)
+    assert plain["incidents"][0]["held"]["by"] == plain["silences"][0]["id"] == silence.id
+    assert plain["silences"][0]["rules"] == ["link-answers"]
+    assert plain["silences"][0]["ended_by"] is None
 
 
 def test_redundancy_debt_is_the_time_on_one_link(october: Report) -> None:

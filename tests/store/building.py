@@ -11,7 +11,9 @@ from monitor.ledger.batch import Batch, Row, group_rows
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.entry import (
     AgentStopped,
+    AlertHeld,
     AlertSettled,
+    AlertsReleased,
     ClockAnchored,
     ConfigurationInForce,
     ExclusionDecided,
@@ -24,6 +26,8 @@ from monitor.ledger.entry import (
     MaintenanceDeclared,
     OperatorAct,
     SeriesDefined,
+    SilenceDeclared,
+    SilenceEnded,
 )
 from monitor.ledger.signer import Cosigner, Signer
 from monitor.ledger.witness import Cosigned, cosignature_line, read_cosignature
@@ -219,6 +223,57 @@ def cut(number: int, until_us: int, at_us: int) -> bytes:
     ).to_bytes()
 
 
+def silence(at_us: int, until_us: int, *targets: str, **more: tuple[str, ...]) -> bytes:
+    """A silence about targets, or about `tags` and `rules`."""
+    about = {"targets": targets, "tags": (), "rules": (), **more}
+    return SilenceDeclared(
+        **about, until_us=until_us, author="ayu", reason="known", at_us=at_us
+    ).to_bytes()
+
+
+def silence_ended(number: int, at_us: int, author: str = "budi") -> bytes:
+    """A silence that is over."""
+    return SilenceEnded(silence=number, author=author, reason="", at_us=at_us).to_bytes()
+
+
+def held_back(by: int, incident: int | None = None, cause: str = "silence") -> bytes:
+    """A message that is held back; of the incident that the entry before opened, or of this."""
+    return AlertHeld(
+        incident=incident, cause=cause, by=by, routes=("noc",), at_us=START_US
+    ).to_bytes()
+
+
+def released(by: int, cause: str = "silence", at_us: int = START_US) -> bytes:
+    """What one hold held back is let go."""
+    return AlertsReleased(cause=cause, by=by, counts={"held": 1}, at_us=at_us).to_bytes()
+
+
+def silenced(ledger: Ledger) -> None:
+    """Silences that stand and that are over; messages that are held back and let go."""
+    now, hour = START_US, 60 * MINUTE_US
+    first = append(
+        ledger,
+        silence(now, now + hour, "link-0"),
+        silence(now, now + hour, tags=("ring=1",), rules=("base/answers",)),
+        silence(now, now + hour, "link-1"),
+    ).first
+    opening = append(
+        ledger,
+        stepped(None, 0, "opened"),
+        held_back(first),
+        stepped(None, 0, "opened"),
+        held_back(first + 1),
+    ).first
+    append(
+        ledger,
+        silence_ended(first, now + MINUTE_US),
+        held_back(first + 1, opening),
+        released(first, at_us=now + MINUTE_US),
+        silence_ended(first + 2, now + hour, author=""),
+    )
+    append(ledger, stepped(None, 0, "opened"), held_back(first), released(first))
+
+
 def declared(ledger: Ledger) -> None:
     """Declarations of every standing: cut, called off, proposed, approved, refused."""
     now, hour = START_US, 60 * MINUTE_US
@@ -276,6 +331,7 @@ def rich(ledger: Ledger, rounds: int = 40) -> None:
         settled=[delivery],
     )
     declared(ledger)
+    silenced(ledger)
     append(
         ledger,
         LossCounted(since_us=0, until_us=9, counts={"late": 3}).to_bytes(),

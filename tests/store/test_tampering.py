@@ -45,6 +45,8 @@ TABLES = (
     "incident",
     "label",
     "declaration",
+    "silence",
+    "held",
 )
 SAMPLE = 4
 Edit = Callable[[sqlite3.Connection], object]

@@ -13,6 +13,8 @@ from checks.packets.process.wire import read
 
 BATCH = 32
 """Frames read before the loop may do something else: questions are answered under any flood."""
+MOST_BATCHES = 128
+"""Read before an answer: more frames than the capture has room for."""
 
 GroupKey = tuple[str, int, int, int]
 Key = TypeVar("Key", GroupKey, str)
@@ -60,9 +62,17 @@ class Ear:
         for neighbour in self.neighbours.values():
             neighbour.subject.begin_anew(now_ns)
 
-    def receive(self) -> None:
-        """Take in a batch of the frames that wait; OSError when the interface went down."""
+    def catch_up(self) -> None:
+        """Take in what waits: a frame that lies unread is no silence. OSError as `receive`."""
+        for _ in range(MOST_BATCHES):
+            if self.receive() < BATCH:
+                return
+
+    def receive(self) -> int:
+        """Take in a batch of the frames that wait; how many. OSError when the interface is down."""
+        count = 0
         for frame, at_ns, sent in self.capture.receive(BATCH):
+            count += 1
             said = read(frame)
             if isinstance(said, Advert):
                 group = self.groups.get(said.key)
@@ -75,6 +85,7 @@ class Ear:
                     neighbour.subject.hear(said, at_ns)
             elif isinstance(said, Bad):
                 self.counts[said.protocol, said.why] += 1
+        return count
 
     def _watched(
         self, watches: dict[Key, _Watch[Subject]], key: Key, fresh: Subject, until_ns: int

@@ -41,6 +41,7 @@ class Listener:
         key = (request.protocol, request.family, request.version, request.group)
         if key not in ear.groups and len(ear.groups) >= MAX_GROUPS:
             return Refused(id=request.id, reason="busy")
+        self._receive(ear.catch_up, ear)
         now_ns = self._boottime_ns()
         group = ear.group(key, now_ns, now_ns + request.keep_us * 1_000)
         return Heard(
@@ -140,12 +141,13 @@ class Listener:
         except OSError:
             return "busy"  # out of memory, descriptors or filter space
         ear = self._ears[interface] = Ear(capture)
-        asyncio.get_running_loop().add_reader(capture.fileno(), self._receive, ear)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(capture.fileno(), self._receive, ear.receive, ear)
         return ear
 
-    def _receive(self, ear: Ear) -> None:
+    def _receive(self, take: Callable[[], object], ear: Ear) -> None:
         try:
-            ear.receive()
+            take()
         except OSError:  # the interface went down: `step` sees whether it comes back
             ear.begin_anew(self._boottime_ns())
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from monitor.declared import DeclarationRow
+from monitor.holds import SILENCE
 from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.gather import Incident
 from monitor.report.model import CertificateLine, DrillLine, Report
@@ -27,6 +28,34 @@ def incidents(report: Report, lang: Language) -> Iterator[Block]:
         numeric=frozenset({0, 4, 5, 6, 7}),
     )
     yield from more(len(report.incidents), "incidents.csv", lang)
+    yield from _silences(report, lang)
+
+
+def _silences(report: Report, lang: Language) -> Iterator[Block]:
+    """Who wanted no messages, about what, for how long, and how many were held back."""
+    if not report.silences:
+        return
+    yield Heading(text=told("section-silences", lang), level=2)
+    yield Paragraph(text=told("silences-intro", lang))
+    held = [one.held.hold for one in report.incidents if one.held is not None]
+    yield Table(
+        heads=heads(("number", "about", "since", "until", "held", "author", "reason"), lang),
+        rows=[
+            [
+                number(row.id, lang),
+                " & ".join(", ".join(part) for part in (row.targets, row.tags, row.rules) if part),
+                when(report, row.at_us, lang),
+                when(report, row.until_us if row.ended_us is None else row.ended_us, lang),
+                number(held.count((SILENCE, row.id)), lang),
+                " → ".join(name for name in (row.author, row.ended_by) if name),
+                row.reason,
+            ]
+            for row in report.silences[:MOST_ROWS]
+        ],
+        widths=(8, 22, 14, 14, 8, 14, 20),
+        numeric=frozenset({0, 4}),
+    )
+    yield from more(len(report.silences), "report.json", lang)
 
 
 def _incident(report: Report, one: Incident, lang: Language) -> list[str]:

@@ -43,6 +43,10 @@ def method(report: Report, lang: Language) -> Iterator[Block]:
     if absent:
         names = ", ".join(one.title.get(lang) or one.id for one in absent)
         yield Paragraph(text=told("not-computed", lang, names=names))
+    if (at := report.boundary) is not None:
+        values = {"count": number(at.entries, lang), "told": number(at.told, lang)}
+        until = when(report, at.until_us, lang)
+        yield Paragraph(text=told("pruned-note", lang, until=until, **values))
     yield Heading(text=told("section-configurations", lang), level=2)
     yield Table(
         heads=heads(("number", "since", "program", "terms", "rulebook"), lang),

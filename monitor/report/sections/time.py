@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from monitor.figures import Figure
+from monitor.figures_shown import goal_spoken, spoken
 from monitor.report.blocks import Block, Heading, Paragraph, Plot, Table
 from monitor.report.model import Coverage, DelayTrack, Report
 from monitor.report.plots import delay_plot, timeline
@@ -82,17 +83,12 @@ def objective_title(report: Report, figure: Figure, lang: Language) -> str:
 
 
 def _figure(report: Report, one: Figure, lang: Language) -> list[str]:
-    goal = Fraction(one.goal)
-
-    def shown(value: Fraction | None) -> str:
-        return length(value, lang) if one.indicator == "mttr" else percent(value, lang, goal)
-
     return [
         report.name(one.target),
         objective_title(report, one, lang),
-        shown(one.worst),
-        shown(one.best),
-        shown(goal),
+        spoken(one.worst, one, lang),
+        spoken(one.best, one, lang),
+        goal_spoken(one, lang),
         told(f"outcome-{one.outcome}", lang),
         number(one.times.count, lang),
         length(one.times.longest_us, lang),

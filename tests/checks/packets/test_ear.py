@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from checks.packets.process.ear import BATCH, Ear
+from checks.packets.process.ear import BATCH, MOST_BATCHES, Ear
 from checks.packets.process.filter import Wanted
 from tests.checks.packets import samples
 
@@ -70,6 +70,19 @@ def test_frames_reach_whom_they_concern() -> None:
     assert [one.adverts for one in group.speakers(S)] == [1]
     assert [one.hardware_address for one in look.claims(S)] == [samples.MAC]
     assert dict(ear.counts) == {("vrrp", "wrong_ttl"): 1, ("vrrp", "malformed"): 1}
+
+
+def test_an_answer_counts_what_lies_unread() -> None:
+    """Before a question is answered everything that waits is heard, and no flood delays it."""
+    ear, frames = listening()
+    group = ear.group(VRRP, 0, S)
+    frames.waiting += [(samples.vrrp_3(vrid=9), S, False)] * (3 * BATCH)
+    frames.waiting.append((samples.vrrp_3(), S, False))
+    ear.catch_up()
+    assert [one.adverts for one in group.speakers(S)] == [1]
+    frames.waiting += [(samples.vrrp_3(vrid=9), S, False)] * (2 * MOST_BATCHES * BATCH)
+    ear.catch_up()
+    assert len(frames.waiting) == MOST_BATCHES * BATCH
 
 
 def test_this_hosts_own_frames() -> None:

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 ROOT = Path(__file__).parents[3]
 UNIT = "sasando.service"
 PACKETS = "sasando-packets.service"
+WITNESS = "sasando-witness.service"
 CLI = ROOT / "monitor/cli/main.py"
 CONFIGURATION = "/etc/sasando"
 # What an administrator would add after `init`: something to probe, and the right to.
@@ -145,7 +146,7 @@ def test_installing_makes_the_account_and_starts_nothing(machine: Machine) -> No
 
 def test_the_installed_units_are_sound(machine: Machine) -> None:
     """systemd finds no fault in the units where they are installed, and rates them as before."""
-    for unit, threshold in ((UNIT, 15), (PACKETS, 12)):
+    for unit, threshold in ((UNIT, 15), (PACKETS, 12), (WITNESS, 10)):
         verified = machine.run(
             "systemd-analyze", "verify", "--man=no", f"/usr/lib/systemd/system/{unit}"
         )
@@ -213,6 +214,48 @@ def test_the_daemon_hears_a_router_through_the_packet_process(running: Machine) 
             break
     assert found["evidence"]["active"] == "192.0.2.2", running.journal(PACKETS)
     assert running.show(PACKETS, "MainPID")["MainPID"] != pid
+
+
+# Submits a checkpoint and prints the answer's code and body.
+SUBMIT = """\
+import http.client, sys
+body = b"old " + sys.argv[1].encode() + b"\\n\\n" + sys.stdin.buffer.read()
+link = http.client.HTTPConnection("127.0.0.1", 8950, timeout=20)
+link.request("POST", "/add-checkpoint", body)
+answer = link.getresponse()
+print(answer.status, answer.read().decode(), end="")
+"""
+
+
+def test_the_witness_cosigns_in_its_unit(running: Machine) -> None:
+    """Its own account without a capability, the key from systemd alone, nothing of the agent
+    beside it; it cosigns the agent's checkpoint, and remembers it over a restart."""
+    folder = "/etc/sasando-witness"
+    running.run("mkdir", "-p", folder)
+    new = ("sasando", "keys", "new", f"{folder}/witness.key", "--origin", "witness.example")
+    running.run(*new, "--witness", "--unencrypted-at-rest")
+    lines = running.run("cat", f"{CONFIGURATION}/trust/log.vkey").stdout.splitlines()
+    log = next(line for line in lines if line and not line.startswith("#"))
+    key = 'key: {private: {secret: "credential:witness-key"}}'
+    running.write(f"{folder}/witness.yaml", f"name: witness.example\n{key}\nlogs: [{log}]\n")
+    started = running.run("systemctl", "start", WITNESS, check=False)
+    assert started.returncode == 0, running.journal(WITNESS)
+    shown = running.show(WITNESS, "ActiveState", "User", "StatusText", "MainPID")
+    assert shown["StatusText"] == "witness.example: 1 logs"
+    status = running.run("cat", f"/proc/{shown['MainPID']}/status").stdout
+    assert "CapEff:\t0000000000000000\n" in status
+    assert "CapBnd:\t0000000000000000\n" in status
+    inside = ("nsenter", f"--target={shown['MainPID']}", "--mount", "--")
+    hidden = ("/etc/sasando/agent.yaml", "/var/lib/sasando/ledger.db")
+    assert [running.run(*inside, "test", "-e", p, check=False).returncode for p in hidden] == [1, 1]
+    note = running.run("sasando", "ledger", "checkpoint", "-c", CONFIGURATION).stdout
+    submit = ("/opt/sasando/bin/python3", "-I", "-c", SUBMIT)
+    answer = running.run(*submit, "0", stdin=note).stdout
+    assert answer.startswith("200 \u2014 witness.example "), (answer, running.journal(WITNESS))
+    running.run("systemctl", "restart", WITNESS)
+    size = note.splitlines()[1]
+    assert running.run(*submit, "0", stdin=note).stdout.split() == ["409", size]
+    running.run("systemctl", "stop", WITNESS)
 
 
 def test_an_operator_sees_what_stands(running: Machine) -> None:

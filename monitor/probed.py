@@ -1,0 +1,173 @@
+"""One pass over a log's entries for what singletons came to: loss, delay, time by loss. Pure.
+
+Objectives that are measured by singletons need each of them; what is derived (intervals, hourly
+sums) is too coarse. The agent and whoever checks it make the same pass. Memory: a portion of
+observations, and for each series that is asked for its blocks and the gaps between observations.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.derive import Fold, read_entry
+from monitor.ledger.batch import Batch, Group
+from monitor.ledger.entry import ClockAnchored, EntryError, SeriesDefined
+from policies.probes import Cover, Probes, Seen, Tally, Wanted, track
+
+Ints = NDArray[np.int64]
+Key = tuple[str, str, str]
+"""(policy, objective, target)."""
+ROUND_TRIP = ("icmp",)
+"""Checks whose first measure is the delay of numbered singletons."""
+PORTION = 50_000
+"""Observations that are put in order at once."""
+_TELLING = frozenset({1, ClockAnchored.CODE, SeriesDefined.CODE})
+"""Kinds of entries that matter here: the others need not be read."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    wanted: Mapping[Key, Wanted]
+    anchors: dict[int, int] = field(default_factory=dict)
+    interval_us: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    asked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    bounds: Sequence[int] = ()
+    covers: dict[int, Cover] = field(default_factory=dict)
+    tallies: dict[int, list[tuple[Key, Tally, int]]] = field(default_factory=dict)
+    """Of each series: who asks, what was counted, and the place of the bound."""
+    waiting: list[Ints] = field(default_factory=list)
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        bounds = {one.bound_us for one in self.wanted.values() if one.bound_us is not None}
+        self.bounds = sorted(bounds)
+        for key, one in self.wanted.items():
+            place = 0 if one.bound_us is None else self.bounds.index(one.bound_us)
+            for number in one.series:
+                self.covers.setdefault(number, Cover())
+                self.tallies.setdefault(number, []).append((key, Tally(one), place))
+        self._room(max(self.covers, default=0) + 1)
+        self.asked[list(self.covers)] = True
+
+    def take(self, index: int, raw: bytes) -> None:
+        """One entry; EntryError for one that cannot follow."""
+        if raw[2:3] and raw[2] not in _TELLING:
+            return
+        match read_entry(raw):
+            case Batch() as batch:
+                if batch.anchor not in self.anchors:
+                    raise EntryError(f"a batch that counts from entry {batch.anchor}")
+                for group in batch.groups:
+                    self._group(group, self.anchors[batch.anchor])
+            case ClockAnchored() as anchor:
+                self.anchors[index] = anchor.wall_us
+            case SeriesDefined() as series if series.number < len(self.asked):
+                self.interval_us[series.number] = series.interval_us
+            case _:
+                pass
+
+    def _room(self, count: int) -> None:
+        self.interval_us = np.zeros(count, np.int64)
+        self.asked = np.zeros(count, np.bool_)
+
+    def _group(self, group: Group, wall_us: int) -> None:
+        if group.check not in ROUND_TRIP or not group.measures:
+            return
+        known = group.series < len(self.asked)
+        rows = np.flatnonzero(known & self.asked[np.where(known, group.series, 0)])
+        if not len(rows):
+            return
+        sent, received, within = _counts(group, self.bounds)
+        number = group.series[rows]
+        at = wall_us + group.started_ms[rows] * 1_000
+        until = at + self.interval_us[number] * 3 // 2
+        counts = [column[rows] for column in (sent, received, *within)]
+        self.waiting.append(np.array([number, at, until, *counts]))
+        self.rows += len(rows)
+        if self.rows >= PORTION:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put what waits in order of the series and count it."""
+        if not self.waiting:
+            return
+        table = np.concatenate(self.waiting, axis=1)
+        self.waiting, self.rows = [], 0
+        table = table[:, np.argsort(table[0], kind="stable")]
+        turns = (np.flatnonzero(np.diff(table[0])) + 1).tolist()
+        for first, last in zip([0, *turns], [*turns, table.shape[1]], strict=True):
+            self._series(table[:, first:last])
+
+    def _series(self, table: Ints) -> None:
+        number = int(table[0, 0])
+        cover = self.covers[number]
+        table = table[:, cover.later(table[1])]
+        for place in range(max(1, len(self.bounds))):
+            within = table[5 + place] if self.bounds else np.zeros(table.shape[1], np.int64)
+            seen = Seen(
+                at_us=table[1], until_us=table[2], sent=table[3], received=table[4], within=within
+            )
+            for _, tally, of_place in self.tallies[number]:
+                if of_place == place:
+                    tally.take(seen)
+        cover.take(seen)
+
+    def result(self, until_us: int) -> dict[Key, Probes]:
+        """What everybody asked for."""
+        self.flush()
+        for cover in self.covers.values():
+            cover.close()
+        by_key: dict[Key, dict[int, Tally]] = {key: {} for key in self.wanted}
+        for number, told in self.tallies.items():
+            for key, tally, _ in told:
+                by_key[key][number] = tally
+        return {key: self._probes(key, tallies, until_us) for key, tallies in by_key.items()}
+
+    def _probes(self, key: Key, tallies: Mapping[int, Tally], until_us: int) -> Probes:
+        wanted = self.wanted[key]
+        return Probes(
+            tracks=tuple(
+                track(self.covers[n], tallies[n], wanted, withdrawn=gone, until_us=until_us)
+                for n, gone in wanted.series.items()
+            ),
+            sent=sum(one.sent for one in tallies.values()),
+            received=sum(one.received for one in tallies.values()),
+            within=sum(one.within for one in tallies.values()),
+        )
+
+
+def probed(
+    entries: Iterable[tuple[int, bytes]],
+    wanted: Mapping[Key, Wanted],
+    until_us: int,
+    start: Fold | None = None,
+) -> dict[Key, Probes]:
+    """What the singletons in the entries came to, for each that is wanted.
+
+    `start`: what stood at the first entry, where a log was pruned. EntryError for an entry that
+    cannot be read or cannot follow.
+    """
+    work = _Pass(wanted)
+    if start is not None:
+        work.anchors.update(start.anchors)
+        known = min(start.count, len(work.interval_us))
+        work.interval_us[:known] = start.columns["interval_us"][:known]
+    for index, raw in entries:
+        work.take(index, raw)
+    return work.result(until_us)
+
+
+def _counts(group: Group, bounds: Sequence[int]) -> tuple[Ints, Ints, list[Ints]]:
+    """(sent, received, received within each bound) of every row; nothing where a fault is."""
+    measure = next(iter(group.measures.values()))
+    count, present, values = len(group.series), measure.present, measure.values
+    sane = group.fault == 0
+    if measure.lengths is None:
+        owner, sent = np.arange(count), np.ones(count, np.int64)
+    else:
+        owner, sent = np.repeat(np.arange(count), measure.lengths), measure.lengths
+    received = np.bincount(owner[present], minlength=count)
+    within = [np.bincount(owner[present & (values <= one)], minlength=count) for one in bounds]
+    return sent * sane, received * sane, [one * sane for one in within]
