@@ -51,6 +51,10 @@ def compose(row: OutboxRow, lang: Language, timezone: tzinfo, *, signed: bool = 
     """
     try:
         payload = json.loads(row.payload)
+        if "digest" in payload:
+            from alerts.digest import compose_digest  # which is made of this module's parts
+
+            return compose_digest(row, payload["digest"], lang, timezone)
         if "emergency" in payload:
             return _emergency(row, payload, lang, timezone)
         if "silence" in payload:
@@ -59,7 +63,7 @@ def compose(row: OutboxRow, lang: Language, timezone: tzinfo, *, signed: bool = 
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         lines = [say("alerts.unreadable", lang, incident=row.incident, step=row.step)]
         title = say("alerts.title-unreadable", lang, incident=row.incident)
-        return _message(title, lines, "warning", row.id, lang)
+        return finished(title, lines, "warning", row.id, lang)
 
 
 def compose_emergency(
@@ -85,7 +89,7 @@ def compose_test(
         say("alerts.agent", lang, origin=plain(origin)),
         say("alerts.time", lang, time=local_time(at_us, timezone)),
     ]
-    return _message(say("alerts.title-test", lang, route=plain(route)), lines, "info", id_, lang)
+    return finished(say("alerts.title-test", lang, route=plain(route)), lines, "info", id_, lang)
 
 
 EMERGENCIES = (
@@ -96,6 +100,9 @@ EMERGENCIES = (
     "ledger-ahead",
     "overload",
     "stopping",
+    "calendar-failed",
+    "stamp-stale",
+    "clock-contradicted",
 )
 """The agent's own troubles that have a sentence, `alerts.emergency-<code>`."""
 
@@ -169,7 +176,7 @@ class _Incident:
         lines.append(self._line("rule-id", f"{self.payload['policy']}/{self.payload['rule']}"))
         if not signed:
             lines.append(say("alerts.unsigned", self.lang))
-        return _message(title, lines, self._urgency(act), self.row.id, self.lang)
+        return finished(title, lines, self._urgency(act), self.row.id, self.lang)
 
     def _what(self, act: Act) -> list[str]:
         payload = self.payload
@@ -283,7 +290,7 @@ def _silence(row: OutboxRow, told: Mapping[str, Any], lang: Language, timezone: 
     if values["more"] > len(named):
         lines.append(say("alerts.more-reasons", lang, count=values["more"] - len(named)))
     title = say("alerts.title-silence", lang, id=number, **values)
-    return _message(title, lines, "warning" if named else "info", row.id, lang)
+    return finished(title, lines, "warning" if named else "info", row.id, lang)
 
 
 def _emergency(
@@ -303,9 +310,10 @@ def _emergency(
     ]
     lines.append(say("alerts.emergency-unlogged", lang))
     title = say("alerts.title-emergency", lang, origin=plain(payload["origin"], 60))
-    return _message(title, lines, "failure", row.id, lang)
+    return finished(title, lines, "failure", row.id, lang)
 
 
-def _message(title: str, lines: Sequence[str], kind: Urgency, id_: str, lang: Language) -> Message:
+def finished(title: str, lines: Sequence[str], kind: Urgency, id_: str, lang: Language) -> Message:
+    """A message of these lines, its id the last one."""
     body = "\n".join([*lines, say("alerts.id", lang, id=id_)])
     return Message(title=plain(title, TITLE_LIMIT), body=body, kind=kind, id=id_)

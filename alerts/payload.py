@@ -45,7 +45,7 @@ class SilenceOver:
 def silence_payload(over: SilenceOver) -> str:
     """JSON with everything that the message at a silence's end needs beside its row."""
     told = {**asdict(over), "standing": list(over.standing[:NAMED]), "more": len(over.standing)}
-    return _canonical({"version": VERSION, "silence": told})
+    return canonical({"version": VERSION, "silence": told})
 
 
 def alert_id(origin: str, incident: int, step: int, route: str) -> str:
@@ -77,7 +77,7 @@ def payload_of(
     hangs on the target, in the order of importance; only the first `NAMED` are named. `held`:
     what held the message back until now.
     """
-    return _canonical(
+    return canonical(
         {
             "version": VERSION,
             "act": step.act.value,
@@ -123,10 +123,11 @@ def emergency_row(
         incident=NO_INCIDENT,
         step=0,
         route=route,
-        payload=_canonical({**payload, "at_us": at_us}),
+        payload=canonical({**payload, "at_us": at_us}),
         created_us=at_us,
     )
 
 
-def _canonical(value: Mapping[str, object]) -> str:
+def canonical(value: Mapping[str, object]) -> str:
+    """JSON with sorted keys and without spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

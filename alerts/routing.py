@@ -42,6 +42,9 @@ class RouteSource:
     per_hour: Annotated[int, Interval(ge=1, le=3600)] = 60
     """At most so many messages leave in any hour; the others wait, none is dropped."""
 
+    digest: str = ""
+    """`daily 07:30`: what the last day brought, at that time of day; empty: no digest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsSource:

@@ -25,6 +25,8 @@ from monitor.ledger.entry import (
     AlertHeld,
     AlertSettled,
     AlertsReleased,
+    CalendarRan,
+    CheckpointStamped,
     ClockAnchored,
     ConfigurationInForce,
     EntryError,
@@ -52,6 +54,8 @@ AT_ONCE = 1_024
 """Entries that whoever reads many should take together: more of them save nothing."""
 _FEWEST = 2
 """Batches that are worth decoding together."""
+STAMP = "time-stamp/"
+"""Before an authority's name: the job of the calendar that asks it for a token."""
 
 _STATES = tuple(State)
 
@@ -124,6 +128,8 @@ class Fold:
         self.holds = Holds()
         self.rotations: list[tuple[int, str, str]] = []
         """(index, outgoing verifier key, next one) of every hand-over, in order."""
+        self.runs: dict[str, int] = {}
+        """By job of the calendar: the moment up to which its runs are over."""
         self.ignored = 0
 
     def apply(self, index: int, raw: bytes, changes: Changes) -> None:
@@ -148,8 +154,8 @@ class Fold:
                 self._label(index, label, changes)
             case AlertSettled() as receipt:
                 changes.settled.append(receipt)
-            case KeyRotated() as rotation:
-                self._rotate(index, rotation)
+            case KeyRotated() | CalendarRan() | CheckpointStamped():
+                self._agent_did(index, part)
             case _:
                 self._people(index, part, changes)
 
@@ -236,6 +242,7 @@ class Fold:
             {
                 **({"declarations": declared} if declared else {}),
                 **({"rotations": self.rotations} if self.rotations else {}),
+                **({"runs": self.runs} if self.runs else {}),
                 **({"silences": silences} if silences else {}),
                 **({"held": held} if held else {}),
                 "count": self.count,
@@ -263,6 +270,7 @@ class Fold:
             rows = [LabelRow(**row) for row in values["labels"]]
             fold.labels = {(row.label, row.target): row for row in rows}
             fold.rotations = [(i, out, on) for i, out, on in values.get("rotations", ())]
+            fold.runs = dict(values.get("runs", {}))
             declared = values.get("declarations", ())
             fold.declarations = Declarations(DeclarationRow(**row) for row in declared)
             fold.holds = Holds(
@@ -273,6 +281,15 @@ class Fold:
         if any(len(column) != fold.count for column in fold.columns.values()):
             raise EntryError("a snapshot whose columns do not fit together")
         return fold
+
+    def _agent_did(self, index: int, entry: KeyRotated | CalendarRan | CheckpointStamped) -> None:
+        match entry:
+            case KeyRotated() as rotation:
+                self._rotate(index, rotation)
+            case CalendarRan() as run:
+                self.runs[run.job] = run.due_us
+            case CheckpointStamped() as stamped:
+                self.runs[f"{STAMP}{stamped.authority}"] = stamped.at_us
 
     def _people(self, index: int, entry: Record, changes: Changes) -> None:
         """What people say of time and of messages; every other entry changes nothing here."""

@@ -2,8 +2,8 @@
 
 Enforces: every read is bounded; nothing but regular files below the directory is opened, and no
 symbolic link is followed; a size is a claim and costs nothing. Leaves to others: what the files
-say (`monitor.verify`). Other files beside `checkpoint`, `tile`, `evidence` and `cosigned` are not
-the log's.
+say (`monitor.verify`). Other files beside `checkpoint`, `handover`, `tile`, `evidence`, `cosigned`
+and `stamped` are not the log's.
 """
 
 import os
@@ -17,8 +17,10 @@ from monitor.derive import Changes, Fold
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
+from monitor.ledger.handover import HANDOVER, MOST_FOLLOWED
 from monitor.ledger.merkle import HASH_BYTES
 from monitor.ledger.note import MAX_NOTE_BYTES
+from monitor.ledger.stamp import MAX_REPLY_BYTES, REPLY, STAMPED
 from monitor.ledger.tiles import (
     MAX_ENTRY_BYTES,
     PRUNED,
@@ -34,6 +36,7 @@ from monitor.ledger.tiles import (
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 MAX_RECORD_BYTES = 64_000_000
 MAX_COSIGNED = 1_000
+MAX_STAMPED = 100_000
 _PRUNED = re.compile(rb"(0|[1-9][0-9]{0,17}) (0|[1-9][0-9]{0,17})\n")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -82,7 +85,9 @@ class ExportedLog:
         return self._origin, self._size, None
 
     def checkpoints(self) -> Iterator[tuple[int | None, bytes]]:
-        """The one checkpoint."""
+        """Those of hand-overs, then the one of the log as it stands."""
+        for path in islice(self._files(HANDOVER), MOST_FOLLOWED):
+            yield None, self._read(path, MAX_NOTE_BYTES) or b""
         if self._note is not None:
             yield None, self._note
 
@@ -91,6 +96,12 @@ class ExportedLog:
         for path in islice(self._files("cosigned"), MAX_COSIGNED):
             note = self._read(path, MAX_NOTE_BYTES)
             yield None, None, note or b""
+
+    def stamped(self) -> Iterator[tuple[int | None, bytes, bytes]]:
+        """The checkpoints under `stamped`, each beside the authority's reply."""
+        for path in islice((p for p in self._files("stamped") if p.endswith(REPLY)), MAX_STAMPED):
+            note = self._read(f"{path.removesuffix(REPLY)}{STAMPED}", MAX_NOTE_BYTES)
+            yield None, note or b"", self._read(path, MAX_REPLY_BYTES) or b""
 
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The entries, bundle by bundle, up to the first that cannot be read."""

@@ -34,6 +34,11 @@ class Rejoined:
         own = (archive.cosigned() for archive in self._archives)
         return chain(self._log.cosigned(), *own)
 
+    def stamped(self) -> Iterator[tuple[int | None, bytes, bytes]]:
+        """Those of the log, and the archives' own."""
+        own = (archive.stamped() for archive in self._archives)
+        return chain(self._log.stamped(), *own)
+
     def pruned(self) -> tuple[int, int] | None:
         """What not even the archives have."""
         return self._claim

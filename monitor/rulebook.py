@@ -56,14 +56,41 @@ class RuleTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlTerms:
+    """One control of a rule book, as reports name it."""
+
+    id: str
+    title: Mapping[str, str]
+    attested: bool
+    """Only papers can say anything of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookTerms:
+    """The controls of a rule book that reports give a verdict of."""
+
+    policy: str
+    version: int
+    book: str
+    title: Mapping[str, str]
+    controls: tuple[ControlTerms, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """Every rule of a configuration, by its key."""
+    """Every rule of a configuration by its key, and the rule books that it is held against."""
 
     rules: Mapping[str, RuleTerms]
+    books: tuple[BookTerms, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """The canonical text."""
-        plain = {"rules": [asdict(one) for one in self.rules.values()], "version": VERSION}
+        """The canonical text; without books it is what it was before there were any."""
+        plain: dict[str, object] = {
+            "rules": [asdict(one) for one in self.rules.values()],
+            "version": VERSION,
+        }
+        if self.books:
+            plain["books"] = [asdict(one) for one in self.books]
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
     @classmethod
@@ -74,9 +101,10 @@ class Rulebook:
             if plain["version"] != VERSION:
                 raise RulebookError("report.rules", why=f"version {plain['version']}"[:80])
             rules = [_rule(one) for one in plain["rules"]]
+            books = tuple(_book(one) for one in plain.get("books", []))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise RulebookError("report.rules", why=str(error)[:200]) from error
-        return cls(rules={one.key: one for one in rules})
+        return cls(rules={one.key: one for one in rules}, books=books)
 
 
 def _rule(plain: Mapping[str, object]) -> RuleTerms:
@@ -94,6 +122,16 @@ def _rule(plain: Mapping[str, object]) -> RuleTerms:
     return RuleTerms(**values)  # type: ignore[arg-type]
 
 
+def _book(plain: Mapping[str, object]) -> BookTerms:
+    listed = plain["controls"]
+    if not isinstance(listed, list) or not isinstance(plain["title"], dict):
+        raise TypeError("a book's controls or title are none")
+    controls = [ControlTerms(**one) for one in listed]
+    if not all(isinstance(one.title, dict) and type(one.attested) is bool for one in controls):
+        raise TypeError("a control's title or class is none")
+    return BookTerms(**{**plain, "controls": tuple(controls)})  # type: ignore[arg-type]
+
+
 def _waiver(plain: Mapping[str, str]) -> Waiver:
     date.fromisoformat(plain["until"])
     return Waiver(**plain)
@@ -101,8 +139,24 @@ def _waiver(plain: Mapping[str, str]) -> Waiver:
 
 def rulebook_of(policies: Iterable["Policy"]) -> Rulebook:
     """The rules of a configuration's policies."""
-    terms = [_terms(rule) for policy in policies for rule in policy.rules]
-    return Rulebook(rules={one.key: one for one in terms})
+    held = list(policies)
+    terms = [_terms(rule) for policy in held for rule in policy.rules]
+    books = tuple(_book_of(policy) for policy in held if policy.controls)
+    return Rulebook(rules={one.key: one for one in terms}, books=books)
+
+
+def _book_of(policy: "Policy") -> BookTerms:
+    controls = tuple(
+        ControlTerms(id=one.id, title=dict(one.title), attested=one.attested)
+        for one in policy.controls
+    )
+    return BookTerms(
+        policy=policy.name,
+        version=policy.version,
+        book=policy.book,
+        title=dict(policy.title),
+        controls=controls,
+    )
 
 
 def _terms(rule: "Rule") -> RuleTerms:

@@ -73,6 +73,11 @@ def moment(at_us: int, zone: tzinfo, lang: Language) -> str:
     return f"{day(local.date(), lang)} {local:%H:%M:%S}"
 
 
+def milliseconds(us: int | Fraction | None, lang: Language) -> str:
+    """A delay in milliseconds to the tenth; "–": undefined."""
+    return "–" if us is None else f"{number(rounded(Fraction(us) / 1_000, 1), lang)} ms"
+
+
 def length(us: int | Fraction | None, lang: Language) -> str:
     """A length of time in its two largest units; below a minute with decimals; "–": undefined."""
     if us is None:

@@ -15,24 +15,33 @@ each distinct evidence record that is really stored.
 import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from monitor.derive import AT_ONCE, Changes, Fold, extent, read_entry, records_of
+from monitor.derive import AT_ONCE, Changes, Fold, Part, extent, part_of, read_entry, records_of
 from monitor.halfway import Halfway, Keeper, StaleError, digest_of
+from monitor.ledger.block import Block
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
-from monitor.ledger.entry import EntryError, LogOpened, LogPruned
+from monitor.ledger.entry import CheckpointStamped, EntryError, LogOpened, LogPruned
 from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
+from monitor.ledger.handover import Handover, followed
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
 from monitor.ledger.note import parse_unverified
 from monitor.ledger.signer import Verifier, encode_base64
+from monitor.ledger.stamp import Stamped
 from monitor.ledger.tiles import TILE_WIDTH, Tile, TileTree
 from monitor.ledger.witness import short_name
+from monitor.stamped import Stamps, moment
 from monitor.text import Language, say
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 MAX_FINDINGS = 20
 MOST_BYTES = 8_000_000
@@ -104,6 +113,10 @@ class Source(Protocol):
 
         A witness is named as `monitor.ledger.witness.short_name` does.
         """
+        ...
+
+    def stamped(self) -> Iterator[tuple[int | None, bytes, bytes]]:
+        """(claimed size or None, note, reply) of every time-stamped checkpoint kept inside."""
         ...
 
     def pruned(self) -> tuple[int, int] | None:
@@ -191,12 +204,15 @@ class Proof:
     """Every trusted witness, whether it cosigned anything or not."""
     strangers: int = 0
     """Cosignatures of witnesses whose keys nobody named: they prove nothing here."""
+    stamps: Stamps = field(default_factory=Stamps)
     pruned: int = 0
     """Entries that were removed by a pruning that the log itself tells of."""
     unverifiable: int = 0
     """Figures derived from them."""
     unreached: int = 0
     """Signed checkpoints of sizes below the boundary, whose roots cannot be computed any more."""
+    followed: tuple[Handover, ...] = ()
+    """Keys that nobody named, believed on the signed word of one that was."""
     findings: list[Finding] = field(default_factory=list)
     unusable: Finding | None = None
     sufficient: bool = False
@@ -239,13 +255,17 @@ class Proof:
         elif self.pruned and self.unusable is None:
             values = {"count": self.pruned, "figures": self.unverifiable}
             said.append(say("verify.pruned", lang, **values, checkpoints=self.unreached))
+        if self.unusable is None:
+            said += [_followed(one, lang) for one in self.followed]
         if self.full:
             said.append(say("verify.more", lang, count=MAX_FINDINGS))
         if self.unusable is None and self.anchor is None:
             said.append(say("verify.no-anchor", lang))
         if self.unusable is None and self.unsigned_tail:
             said.append(say("verify.unsigned-tail", lang, count=self.unsigned_tail))
-        return said if self.unusable is not None else [*said, *self._witnessed(lang)]
+        if self.unusable is not None:
+            return said
+        return [*said, *self._witnessed(lang), *self._stamped(lang)]
 
     def _witnessed(self, lang: Language) -> list[str]:
         said = []
@@ -256,6 +276,19 @@ class Proof:
             )
         if self.strangers:
             said.append(say("verify.strangers", lang, count=self.strangers))
+        return said
+
+    def _stamped(self, lang: Language) -> list[str]:
+        stamps, said = self.stamps, []
+        if stamps.proved:
+            values = {"count": stamps.proved, "size": stamps.size, "at": moment(stamps.at_us)}
+            said.append(say("verify.stamps", lang, **values))
+        elif stamps.roots and not stamps.tokens:
+            said.append(say("verify.unstamped", lang))
+        if stamps.unknown:
+            said.append(say("verify.stamps-unknown", lang, count=stamps.unknown))
+        if stamps.unchecked:
+            said.append(say("verify.stamps-unchecked", lang, count=stamps.unchecked))
         return said
 
     def as_json(self, lang: Language) -> dict[str, object]:
@@ -280,10 +313,30 @@ class Proof:
                     for name, one in self.witnesses.items()
                 ],
                 "unknown_cosignatures": self.strangers,
+                "time_stamps": {
+                    "tokens": self.stamps.tokens,
+                    "proved": self.stamps.proved,
+                    "unknown": self.stamps.unknown,
+                    "unchecked": self.stamps.unchecked,
+                    "size": self.stamps.size if self.stamps.proved else None,
+                    "at": moment(self.stamps.at_us) if self.stamps.proved else None,
+                },
                 **self._pruned(),
+                **self._followed(),
                 **self._rejudged(),
             },
             "findings": [{"index": f.index, "what": _sentence(f, lang)} for f in self._told()],
+        }
+
+    def _followed(self) -> dict[str, object]:
+        """Which keys were believed without being named; no key where none was."""
+        if not self.followed:
+            return {}
+        return {
+            "followed": [
+                {"entry": one.index, "previous": one.previous.vkey, "next": one.next.vkey}
+                for one in self.followed
+            ]
         }
 
     def _told(self) -> list[Finding]:
@@ -319,6 +372,11 @@ class Proof:
         }
 
 
+def _followed(handed: Handover, lang: Language) -> str:
+    keys = {"previous": handed.previous.key_id.hex(), "next": handed.next.key_id.hex()}
+    return say("verify.followed", lang, index=handed.index, **keys)
+
+
 def _sentence(finding: Finding, lang: Language) -> str:
     said = say(finding.what, lang, **finding.values)
     return said if finding.index is None else say("verify.at", lang, index=finding.index, what=said)
@@ -336,16 +394,22 @@ def verify(
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     witnesses: Sequence[Verifier] = (),
     keeper: Keeper | None = None,
+    roots: "Sequence[Certificate]" = (),
 ) -> Proof:
-    """Recompute everything; `anchors`, `witnesses` and the keys, all of one log, are what the
-    caller trusts.
+    """Recompute everything; `anchors`, `witnesses`, `roots` (of time-stamping authorities) and the
+    keys, all of one log, are what the caller trusts.
 
-    Each key counts only between the hand-overs that the log tells of. `keeper`: where to keep how
-    far it came, and to go on from; StaleError where what is kept there does not fit: it is
-    forgotten, so that the next attempt starts anew.
+    Each key counts only between the hand-overs that the log tells of. A key that nobody named is
+    believed where a trusted one handed over to it and signed the tree that ends with its saying so.
+    `keeper`: where to keep how far it came, and to go on from; StaleError where what is kept there
+    does not fit: it is forgotten, so that the next attempt starts anew.
     """
-    proof = Proof(witnesses={short_name(one): Witnessed() for one in witnesses})
+    named = {short_name(one): Witnessed() for one in witnesses}
+    proof = Proof(witnesses=named, stamps=Stamps(roots=roots))
     verifiers = (trusted,) if isinstance(trusted, Verifier) else tuple(trusted)
+    notes = chain((n for _, n in source.checkpoints()), (one.note for one in anchors))
+    proof.followed = followed(notes, source.entry, verifiers)
+    verifiers = (*verifiers, *(one.next for one in proof.followed))
     keys = _Keys(verifiers=verifiers, witnesses=tuple(witnesses), proof=proof)
     verifier = verifiers[0]
     origin, size, root = source.head()
@@ -354,10 +418,14 @@ def verify(
         proof.add(None, "verify.origin", there=origin, here=verifier.name)
     expected = _checkpoints(source, keys, size, proof)
     _cosigned(source, keys, size, expected, proof)
+    _stamped(source, keys, size, expected, proof)
     _anchor(anchors, keys, size, expected, proof)
     walk = _Walk(source, verifier.name, proof, expected, keeper)
     tree = walk.run(size, progress)
     keys.judge(walk.fold.rotations if walk.derivable else None, proof)
+    for handed in proof.followed if walk.derivable else ():
+        if handed.rotation not in walk.fold.rotations:
+            proof.add(handed.index, "verify.handover-false")
     proof.root = tree.root()
     if root is not None and tree.size == size and root != proof.root:
         proof.add(None, "verify.root", size=size)
@@ -429,6 +497,28 @@ def _cosigned(
             proof.add(None, "verify.cut", signed=head.size, size=size)
         else:
             _expect(expected, head, proof)
+
+
+def _stamped(
+    source: Source, keys: _Keys, size: int, expected: dict[int, list[bytes]], proof: Proof
+) -> None:
+    """Each of them is a checkpoint of the log besides, and its token is over just this note."""
+    for claimed, note, reply in source.stamped():
+        try:
+            head = keys.open(note)
+        except LedgerError as error:
+            proof.add(None, "verify.stamped", size=claimed or 0, why=str(error))
+            continue
+        if claimed not in (None, head.size):
+            proof.add(None, "verify.stamped-size", size=head.size, there=claimed or 0)
+        if head.size > size:
+            proof.add(None, "verify.cut", signed=head.size, size=size)
+        else:
+            _expect(expected, head, proof)
+        one = Stamped(authority="", size=head.size, time_us=0, note=note, reply=reply)
+        for finding in proof.stamps.take(one):
+            proof.add(finding.index, finding.what, **finding.values)
+    proof.stamps.ready()
 
 
 def _checkpoints(source: Source, keys: _Keys, size: int, proof: Proof) -> dict[int, list[bytes]]:
@@ -651,6 +741,9 @@ class _Walk:
             self.proof.add(self.pruning[0], "verify.entry", why=why)
         if self.derivable and first >= self.resumed.size:
             self._derive(first, page)
+        elif self.derivable:
+            for index, raw in enumerate(page, first):
+                self._stamped_before(index, raw)
         self._flush(list(map(leaf_hash, page)))
         self.proof.findings[before:] = sorted(self.proof.findings[before:], key=_place)
 
@@ -661,11 +754,31 @@ class _Walk:
                 position = index + extent(part)
                 if isinstance(part, LogOpened) and part.origin != self.origin:
                     self.proof.add(index, "verify.origin", there=part.origin, here=self.origin)
+                self._stamped(index, part)
                 for named_at, digest in records_of(index, part):
                     self._record(named_at, digest)
         except EntryError as error:
             self.proof.add(position, "verify.entry", why=str(error))
             self.derivable = False
+
+    def _stamped(self, index: int, part: Part) -> None:
+        stamps = self.proof.stamps
+        if not isinstance(part, Block):
+            told = [stamps.judge(index, part)]
+        elif stamps.proved:
+            told = [stamps.judge_stated(at, wall) for at, wall in enumerate(part.walls, index)]
+        else:
+            return
+        for found in told:
+            if found is not None:
+                self.proof.add(found.index, found.what, **found.values)
+
+    def _stamped_before(self, index: int, raw: bytes) -> None:
+        """An entry that is not derived again: its tokens and roots may be other ones this time."""
+        if not (self.proof.stamps.proved or raw[2:3] == bytes((CheckpointStamped.CODE,))):
+            return
+        with suppress(EntryError):  # altered since: the root says so where what was kept is taken
+            self._stamped(index, part_of(read_entry(raw)))
 
     def _record(self, index: int, digest: bytes) -> None:
         """What an entry names must be stored; looked at where it is named for the first time."""

@@ -78,7 +78,7 @@ def _install(scratch: Path, environment: Path, uv: str) -> None:
     locked, wheels = scratch / "locked.txt", scratch / "wheels"
     _run(PYTHON, "-m", "venv", "--without-pip", str(environment))
     export = ("export", "--locked", "--no-dev", "--extra", "postgresql")
-    export += ("--extra", "packets", "--no-emit-project")
+    export += ("--extra", "packets", "--extra", "pkcs11", "--no-emit-project")
     _run(uv, *export, "--quiet", "--output-file", str(locked), quiet=True)
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels), quiet=True)
     install = (uv, "pip", "install", "--quiet", "--python", str(environment / "bin/python3"))

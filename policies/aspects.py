@@ -2,7 +2,9 @@
 
 A rule counts to an aspect when it names one of the aspect's controls and its check is one that can
 say something of the aspect: a control such as A.8.20 belongs to several aspects, and a measured
-router proves no firewall. An aspect is never met because nothing was found:
+router proves no firewall. Some checks speak only against an aspect (a router that nobody
+configured is a breach of the network's security; its absence proves no more than itself). An
+aspect is never met because nothing was found:
 
 - not measurable: nothing in the period measured it, or only papers can attest it;
 - not met: an objective was missed, or a confirmed violation that nobody waived stood;
@@ -52,13 +54,23 @@ class Aspect:
     """Part of it can only be attested."""
     checks: frozenset[str] = frozenset()
     """Kinds of check that can say something of it; kinds to come may be named."""
+    against: frozenset[str] = frozenset()
+    """Kinds whose violations disprove it, and which say nothing of it otherwise."""
     drills: bool = False
     """A drill measures it."""
     controls: tuple[str, ...]
 
     def counts(self, check: str, controls: Iterable[str]) -> bool:
         """Whether a rule of this check with these controls counts to it."""
-        return check in self.checks and not set(self.controls).isdisjoint(controls)
+        return check in self.checks and self.names(controls)
+
+    def speaks_against(self, check: str, controls: Iterable[str]) -> bool:
+        """Whether only the violations of a rule of this check with these controls count to it."""
+        return check in self.against and self.names(controls)
+
+    def names(self, controls: Iterable[str]) -> bool:
+        """Whether one of these controls is one of its own."""
+        return not set(self.controls).isdisjoint(controls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +91,19 @@ class RuleSum:
     """An objective judges the target by this rule: then that decides, not single violations."""
 
     @property
+    def key(self) -> str:
+        """The rule, as series name it."""
+        return f"{self.policy}/{self.rule}"
+
+    @property
     def decided(self) -> int:
         """Observations that said yes or no."""
         return self.compliant + self.violated
+
+    @property
+    def broken(self) -> bool:
+        """Whether a violation stood that neither a waiver nor an objective answers for."""
+        return self.incidents > self.waived and not self.by_objective
 
 
 def outcome_of(
@@ -89,21 +111,22 @@ def outcome_of(
     sums: Iterable[RuleSum],
     objectives: Iterable[str],
     drills: Iterable[bool | None] = (),
+    against: Iterable[RuleSum] = (),
 ) -> AspectOutcome:
     """What an aspect came to, by the rules that count to it, the outcomes of the objectives that
-    they measure (met, missed; any other word: nobody can say), and whether each drill kept
-    its allowance.
+    they measure (met, missed; any other word: nobody can say), whether each drill kept its
+    allowance, and the rules whose violations alone count.
     """
     rules, words, kept = list(sums), list(objectives), list(drills)
-    broken = any(one.incidents > one.waived and not one.by_objective for one in rules)
-    if broken or "missed" in words or False in kept:
+    spoken = [*rules, *against]
+    if any(one.broken for one in spoken) or "missed" in words or False in kept:
         return AspectOutcome.NOT_MET
     if not any(one.decided for one in rules) and not kept:
         return AspectOutcome.NOT_MEASURABLE
     unsure = any(not one.decided for one in rules) or None in kept
     if unsure or not set(words) <= {"met"}:
         return AspectOutcome.UNDECIDED
-    if any(one.incidents for one in rules if not one.by_objective):
+    if any(one.incidents for one in spoken if not one.by_objective):
         return AspectOutcome.WAIVED
     if aspect.evidence is EvidenceClass.MEASURED and not aspect.also_attested:
         return AspectOutcome.MET
@@ -116,22 +139,26 @@ def _ids(iso: str = "", nist: str = "", cis: str = "", bssn: str = "") -> tuple[
 
 
 _M, _P, _A = EvidenceClass.MEASURED, EvidenceClass.PARTIAL, EvidenceClass.ATTESTED
-_REACH = frozenset({"ports", "reach", "survey"})
+REACH = frozenset({"ports", "reach", "survey"})
 """Checks of exposed ports and of zone against zone."""
+_FIRST_HOP = frozenset({"vrrp", "hsrp", "neighbour"})
+"""Checks of who speaks for a gateway's address."""
+OF_THE_AGENT = frozenset({"host"})
+"""Checks of the agent's own machine: they say nothing of the city, and count to no aspect."""
 
 ASPECTS: tuple[Aspect, ...] = (
     Aspect(
         id="network-availability",
         title={"en": "Network availability", "id": "Ketersediaan jaringan"},
         evidence=_M,
-        checks=frozenset({"icmp", "tcp", "dns", "http"}),
+        checks=frozenset({"icmp", "tcp", "dns", "http", "neighbour"}),
         controls=_ids("A.8.14 A.8.21", "CP-8 CA-7", "12.2"),
     ),
     Aspect(
         id="redundancy",
         title={"en": "Backup and redundancy", "id": "Cadangan dan redundansi"},
         evidence=_P,
-        checks=frozenset({"redundancy", "path", "egress", "vrrp", "hsrp", "neighbour"}),
+        checks=frozenset({"redundancy", "path", "egress"}) | _FIRST_HOP,
         controls=_ids("A.8.14 A.8.13", "CP-8 CP-8(2) CP-8(3)", "12.2"),
     ),
     Aspect(
@@ -146,7 +173,8 @@ ASPECTS: tuple[Aspect, ...] = (
         id="network-security",
         title={"en": "Network security", "id": "Keamanan jaringan"},
         evidence=_P,
-        checks=_REACH,
+        checks=REACH,
+        against=_FIRST_HOP | {"web"},
         controls=_ids("A.8.8 A.8.20 A.8.21 A.8.22", "SC-7 CM-7 RA-5", "4.4 12.2 13.4", "33.2.d"),
     ),
     Aspect(
@@ -195,14 +223,14 @@ ASPECTS: tuple[Aspect, ...] = (
         id="access-control",
         title={"en": "Access control", "id": "Kendali akses"},
         evidence=_P,
-        checks=_REACH | {"web"},
+        checks=REACH | {"web"},
         controls=_ids("A.5.15 A.8.3 A.8.22", "AC-3 AC-4 AC-17", "3.3 12.2", "33.2.c"),
     ),
     Aspect(
         id="firewall",
         title={"en": "Firewall", "id": "Tembok api (firewall)"},
         evidence=_P,
-        checks=_REACH,
+        checks=REACH,
         controls=_ids("A.8.20 A.8.22", "SC-7(5)", "4.4 13.4"),
     ),
     Aspect(

@@ -9,6 +9,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from monitor.model import TARGET_FACTS, Severity, Target, parse_duration
+from policies.books import compile_controls
 from policies.confirm import Confirm, Quorum, parse_quorum
 from policies.errors import ExpressionError, PolicyError, PolicyErrors
 from policies.expression import Environment, Expression
@@ -52,6 +53,8 @@ def compile_policy(source: PolicySource, facts: Facts) -> Policy:
     objectives = [_objective(o, ("objectives", i), found) for i, o in enumerate(source.objectives)]
     _check_doubles("rules", [rule.id for rule in source.rules], found)
     _check_doubles("objectives", [objective.id for objective in source.objectives], found)
+    _check_doubles("controls", [control.id for control in source.controls], found)
+    controls = compile_controls(source, found.add)
     if found.errors:
         raise PolicyErrors(found.errors)
     return Policy(
@@ -60,6 +63,8 @@ def compile_policy(source: PolicySource, facts: Facts) -> Policy:
         title=dict(source.title.items()),
         rules=tuple(rule for rule in rules if rule),
         objectives=tuple(objective for objective in objectives if objective),
+        book=source.book,
+        controls=controls,
     )
 
 

@@ -113,11 +113,23 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Control:
+    """One control of a rule book."""
+
+    id: str
+    title: Mapping[str, str]
+    attested: bool
+    """Only papers can say anything of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Policy:
-    """Rules and objectives under one name and version."""
+    """Rules and objectives under one name and version, or the controls of a rule book."""
 
     name: str
     version: int
     title: Mapping[str, str]
     rules: tuple[Rule, ...]
     objectives: tuple[Objective, ...]
+    book: str = ""
+    controls: tuple[Control, ...] = ()

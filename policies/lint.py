@@ -12,20 +12,9 @@ from typing import Literal
 
 from monitor.model import Target
 from monitor.text import LANGUAGES, Language, say
+from policies.books import CONTROLS
 from policies.cases import run_case
 from policies.judge import Policy, Rule
-
-CONTROLS: Mapping[str, str] = {
-    "iso27001": r"A\.[5-8]\.\d{1,2}",
-    "nist-800-53": r"[A-Z]{2}-\d{1,2}(\(\d{1,2}\))?",
-    "cis-8": r"\d{1,2}\.\d{1,2}",
-    "bssn-4-2021": r"\d{1,2}(\.\d{1,2})?(\.[a-z])?",
-    "bssn-1-2024": r"\d{1,2}(\.\d{1,2})?",
-    "perpres-95-2018": r"\d{1,2}(\.\d{1,2})?",
-    "permenkominfo-19-2010": r"\d{1,2}(\.\d{1,2})?(\.[a-z])?",
-    "uu-27-2022": r"\d{1,2}(\.\d{1,2})?",
-}
-"""Rule books and the form of their ids, as in `iso27001:A.8.24`; the ids are not looked up."""
 
 Level = Literal["error", "warning"]
 Assigned = Sequence[tuple[Target, Collection[str]]]
@@ -66,8 +55,16 @@ def lint(
 
 
 def _policy(policy: Policy) -> Iterator[Finding]:
-    if not policy.rules:
+    if not policy.rules and not policy.controls:
         yield Finding(level="error", policy=policy.name, rule="", code="lint-no-rules")
+    for control in policy.controls:
+        for lang in LANGUAGES:
+            if not control.title.get(lang, "").strip():
+                code = f"lint-control-title-{lang}"
+                values = {"control": control.id}
+                yield Finding(
+                    level="warning", policy=policy.name, rule="", code=code, values=values
+                )
     for rule in policy.rules:
         yield from _rule(rule)
 

@@ -2,11 +2,12 @@
 
 from policies.compiling import Facts, compile_applies, compile_policy, default_rule
 from policies.errors import ExpressionError, PolicyError, PolicyErrors
-from policies.judge import DEFAULT_POLICY, Case, Policy, Rule
+from policies.judge import DEFAULT_POLICY, Case, Control, Policy, Rule
 from policies.objective import Objective
 from policies.source import (
     CaseSource,
     ConfirmSource,
+    ControlSource,
     LossSource,
     ObjectiveSource,
     PolicySource,
@@ -21,6 +22,8 @@ __all__ = [
     "Case",
     "CaseSource",
     "ConfirmSource",
+    "Control",
+    "ControlSource",
     "ExpressionError",
     "Facts",
     "LossSource",

@@ -128,11 +128,26 @@ class ObjectiveSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSource:
+    """A control of a rule book, as reports are to name it."""
+
+    id: str
+    """Without its book, such as "A.8.24"."""
+    title: Title = field(default_factory=dict)
+    attested: bool = False
+    """No probe can say anything of it; only papers can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySource:
-    """One policy: rules and objectives under a name and a version."""
+    """One policy: rules and objectives under a name and a version, or the controls of a book."""
 
     policy: str
     version: int
     title: Title = field(default_factory=dict)
+    book: str = ""
+    """Whose controls `controls` lists, as in `iso27001:A.8.24` of rules."""
+    controls: list[ControlSource] = field(default_factory=list)
+    """What reports give a verdict of, by the rules of any policy that name it."""
     rules: list[RuleSource] = field(default_factory=list)
     objectives: list[ObjectiveSource] = field(default_factory=list)

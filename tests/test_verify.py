@@ -71,6 +71,14 @@ def test_the_json_is_that_of_the_contract(url: str, tmp_path: Path) -> None:
         "figures": True,
         "witnesses": [],
         "unknown_cosignatures": 0,
+        "time_stamps": {
+            "tokens": 0,
+            "proved": 0,
+            "unknown": 0,
+            "unchecked": 0,
+            "size": None,
+            "at": None,
+        },
     }
     assert said["findings"] == []
 
@@ -159,7 +167,7 @@ def test_every_finding_has_a_sentence(lang: Language) -> None:
         "size there here why place anchored signed sha256 path table row column index what count"
         " name at witness"
         " same blind there rule target check folder cause place until told"
-        " boundary entry figures checkpoints origin earlier later named by"
+        " boundary entry figures checkpoints origin earlier later named by next previous"
     )
     for key in keys:
         assert say(key, lang, **dict.fromkeys(names.split(), 1))

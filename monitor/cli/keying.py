@@ -16,7 +16,7 @@ from monitor.cli.common import (
 )
 from monitor.cli.rotating import rotate
 from monitor.cli.trust import verifiers_of
-from monitor.text import preferred_language, say
+from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
     from monitor.ledger.signer import Verifier
@@ -61,6 +61,15 @@ def new(
         bool,
         typer.Option("--witness", help="A witness's key, for cosignatures alone."),
     ] = False,
+    pkcs11: Annotated[
+        str | None,
+        typer.Option(
+            "--pkcs11",
+            metavar="URI",
+            help="Make the key inside a PKCS#11 token; --passphrase-file then holds its PIN.",
+            show_default=False,
+        ),
+    ] = None,
     lang: LangOption = None,
 ) -> None:
     """Make a key pair: the private key, and beside it the verifier key.
@@ -75,6 +84,11 @@ def new(
     if (passphrase_file is None) != unencrypted:
         raise CommandError("cli.keys-protection")
     require_name(origin)
+    if pkcs11 is not None:
+        if passphrase_file is None or witness:
+            raise CommandError("cli.keys-token")
+        _in_token(place, origin, pkcs11, passphrase_file, language)
+        return
     passphrase = _passphrase(passphrase_file)
     path = place / "log.key" if place.is_dir() else place
     public = path.with_suffix(".vkey")
@@ -89,6 +103,26 @@ def new(
     write_vkeys(public, [verifier])
     typer.echo(verifier.vkey)
     tell("cli.keys-made", language, private=path, public=public)
+
+
+def _in_token(place: Path, origin: str, uri: str, pin: Path, lang: Language) -> None:
+    """A key that never leaves its token; only its verifier key becomes a file."""
+    from monitor.ledger.errors import KeyFileError
+    from monitor.ledger.keys import write_vkeys
+    from monitor.ledger.signer import KeyKind, Verifier
+    from monitor.ledger.token import TokenKey, create_token_key
+    from monitor.secret import Secret
+
+    key = TokenKey.parse(uri, Secret(f"file:{pin.absolute()}"))
+    public = (place / "log.key" if place.is_dir() else place).with_suffix(".vkey")
+    if public.exists():
+        raise KeyFileError("ledger.key-exists", path=str(public))
+    made = create_token_key(key)
+    # Crash here: a key without its verifier key; it was never used, make another.
+    verifier = Verifier(name=origin, kind=KeyKind.ED25519, public_key=made)
+    write_vkeys(public, [verifier])
+    typer.echo(verifier.vkey)
+    tell("cli.keys-made", lang, private=f"{key.token}, {key.label}", public=public)
 
 
 def _passphrase(file: Path | None) -> bytes | None:

@@ -30,6 +30,7 @@ from monitor.cli.sources import (
     configured_witnesses,
     marks,
     not_later,
+    roots_of,
     showing_progress,
     source_at,
 )
@@ -111,6 +112,16 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    tsa: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tsa",
+            metavar="FILE",
+            help="Root certificates (PEM) of a time-stamping authority, instead of the configured"
+            " ones; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     archives: Annotated[
         list[Path] | None,
         typer.Option(
@@ -159,7 +170,16 @@ def verify(
     """
     language = preferred_language(lang)
     try:
-        outside = Outside(key, checkpoints or [], mark, witnesses or [], config, rejudge, resume)
+        outside = Outside(
+            key=key,
+            checkpoints=checkpoints or [],
+            mark=mark,
+            witnesses=witnesses or [],
+            tsa=tsa or [],
+            config=config,
+            rejudge=rejudge,
+            resume=resume,
+        )
         extra = (entry, archives or [])
         verdict = _verified(paths, extra, outside, language, as_json=as_json)
     except Exception as error:
@@ -180,6 +200,7 @@ class Outside:
     checkpoints: Sequence[Path]
     mark: Path | None
     witnesses: Sequence[str]
+    tsa: Sequence[Path]
     config: Path | None
     rejudge: bool = False
     """Whether to judge the observations again."""
@@ -233,6 +254,8 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
     judged = None if "://" in path else Path(path)
     verifiers = trusted(outside.key, outside.config, judged)
     named = [one for place in outside.witnesses for one in _witnesses(place, judged)]
+    keyed = outside.key is not None
+    marked, own_marks = marks(outside.mark, outside.config, keyed, lang)
     with ExitStack() as stack:
         source = stack.enter_context(source_at(path))
         if archives:
@@ -241,14 +264,15 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         origin = source.head()[0]
         own = [one for one in verifiers if one.name == origin] or verifiers[:1]
         anchors = [anchored(file) for file in outside.checkpoints]
-        keyed = outside.key is not None
-        own_marks = marks(outside.mark, outside.config, own[0], keyed, lang)
+        if marked not in (None, own[0].name):
+            own_marks = []
         anchors += own_marks if outside.mark else not_later(own_marks, source, own, lang)
         if not named:
             named = configured_witnesses(outside.config, own[0], keyed or outside.mark is not None)
         progress = stack.enter_context(showing_progress(say("cli.verify-progress", lang)))
+        roots = roots_of(outside.tsa, outside.config, own[0], keyed or outside.mark is not None)
         keeper = None if outside.resume is None else keeper_in(outside.resume, judged)
-        proof = prove(source, own, anchors, progress, named, keeper)
+        proof = prove(source, own, anchors, progress, named, keeper, roots)
         _audit(source, proof, progress, own)
         if outside.rejudge:
             judge_again(source, proof, progress)

@@ -55,8 +55,7 @@ def prune(
     """
     from monitor.clock import SystemClock
     from monitor.daemon.control import account_of
-    from monitor.daemon.keyring import signer_of
-    from monitor.store.ledger import Ledger
+    from monitor.daemon.keyring import open_ledger
     from monitor.store.pruning import boundary_before
     from monitor.store.pruning import prune as remove
 
@@ -65,7 +64,7 @@ def prune(
     clock = SystemClock()
     now_us = clock.wall_us()
     before_us = _before(agent, before, now_us)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     try:
         pruning = boundary_before(agent.store_url(), before_us)
         if pruning.boundary == pruning.begin:

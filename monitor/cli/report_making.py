@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,21 +19,23 @@ from monitor.cli.common import BAD_INPUT, CommandError
 from monitor.cli.sources import showing_progress
 from monitor.cli.trust import keys_of, verifiers_of
 from monitor.clock import SystemClock
-from monitor.config.configuration import Configuration
+from monitor.config.configuration import Agent, Configuration
 from monitor.exported import ExportedLog
 from monitor.figures import Asked
 from monitor.ledger import anchor
 from monitor.ledger.checkpoint import Checkpoint, open_by_any
 from monitor.ledger.entry import EntryError
-from monitor.ledger.files import sync_directory
+from monitor.ledger.files import read_bounded, sync_directory
+from monitor.ledger.handover import HANDOVER
 from monitor.ledger.merkle import leaf_hash
 from monitor.ledger.signer import Verifier, encode_base64
+from monitor.ledger.stamp import MAX_ROOT_BYTES
 from monitor.ledger.tiles import TILE_WIDTH, TileTree
 from monitor.report.build import report_of
 from monitor.report.bundle import BUNDLE, write_bundle
 from monitor.report.files import rendered
 from monitor.report.gather import Gathered, gather
-from monitor.report.readme import readmes
+from monitor.report.readme import Signed, readmes
 from monitor.rulebook import RULES_TEXT, RulebookError
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
@@ -111,7 +113,7 @@ def _make(wish: Wish, growing: Path) -> Made:
             source = stack.enter_context(ExportedLog(growing / LOG))
         else:
             source = stack.enter_context(closing(PinnedDatabase(agent.store_url())))
-        head, note, verifier = _head(source, note, keys)
+        head, note = _head(source, note, keys)
         # After the log was pinned: no entry of it is younger than the moment until which it holds.
         now_us = SystemClock().wall_us()
         asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
@@ -125,7 +127,9 @@ def _make(wish: Wish, growing: Path) -> Made:
             signed = {n: wish.sign(content) for n, content in files.items() if n.endswith(".pdf")}
             files |= signed
         if "bundle" in wish.formats:
-            whole = {**readmes(report, verifier), **_beside(found, source, verifier)}
+            vouched = _signed(growing / LOG, keys, found)
+            whole = {**readmes(report, vouched), **_beside(found, source, vouched)}
+            whole |= _roots(agent)
             whole |= {f"report/{name}": content for name, content in files.items()}
             write_bundle(growing / BUNDLE, whole, growing / LOG)
     for name, content in files.items():
@@ -138,18 +142,28 @@ def _make(wish: Wish, growing: Path) -> Made:
 
 def _head(
     source: "Source", mark: bytes | None, keys: Sequence[Verifier]
-) -> tuple[Checkpoint, bytes, Verifier]:
-    """The newest checkpoint within what is read, and a key that signed it.
+) -> tuple[Checkpoint, bytes]:
+    """The newest checkpoint within what is read, signed by a trusted key.
 
     CommandError where none was signed yet.
     """
     _, size, _ = source.head()
     notes = [note for _, note in source.checkpoints()] + ([mark] if mark is not None else [])
-    opened = [(*open_by_any(note, keys), note) for note in notes]
-    within = [(head, note, by[0]) for head, by, note in opened if 0 < head.size <= size]
+    opened = [(open_by_any(note, keys)[0], note) for note in notes]
+    within = [(head, note) for head, note in opened if 0 < head.size <= size]
     if not within:
         raise CommandError("report.no-checkpoint", BAD_INPUT)
     return max(within, key=lambda one: one[0].size)
+
+
+def _signed(log: Path, keys: Sequence[Verifier], found: Gathered) -> Signed:
+    note = (log / "checkpoint").read_bytes()
+    return Signed(
+        note=note,
+        verifier=open_by_any(note, keys)[1][0],
+        rotations=found.fold.rotations,
+        vouched=frozenset(int(one.name) for one in (log / HANDOVER).glob("*")),
+    )
 
 
 def _gathered(
@@ -197,15 +211,27 @@ class _Rooted:
         self._leaves = []
 
 
-def _beside(found: Gathered, source: "Source", verifier: Verifier) -> dict[str, bytes]:
-    """The terms in force as texts, and the key to compare with one from elsewhere."""
+def _beside(found: Gathered, source: "Source", signed: Signed) -> dict[str, bytes]:
+    """The terms in force as texts, and the keys to compare with some from elsewhere."""
     texts = found.configurations[-1][1].texts
-    beside = {"keys/log.vkey": f"{verifier.vkey}\n".encode()}
+    beside = {"keys/log.vkey": signed.vkeys}
     for name in (TEXT_NAME, RULES_TEXT):
         content = source.record(texts[name])
         if content is not None:
             beside[name] = content
     return beside
+
+
+def _roots(agent: Agent) -> dict[str, bytes]:
+    """The roots of the authorities that the agent asks, to compare with ones from elsewhere.
+
+    A file that cannot be read is left out: it proves nothing here anyway.
+    """
+    found = {}
+    for one in agent.time_stamps:
+        with suppress(OSError):
+            found[f"keys/tsa-{one.name}.pem"] = read_bounded(one.root, MAX_ROOT_BYTES)
+    return found
 
 
 def _digest(path: Path) -> bytes:

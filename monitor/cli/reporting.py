@@ -49,11 +49,11 @@ def report(
         bool, typer.Option("--draft", help="Append nothing to the log: no issued report.")
     ] = False,
     sign: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--sign",
-            metavar="FILE",
-            help="Sign the PDF with the key of this PKCS#12 file (PAdES).",
+            metavar="FILE|URI",
+            help="Sign the PDF (PAdES): key in a PKCS#12 or PEM file, or a token's PKCS#11 URI.",
             show_default=False,
         ),
     ] = None,
@@ -62,7 +62,7 @@ def report(
         typer.Option(
             "--passphrase",
             metavar="FILE",
-            help="File with the passphrase of the PKCS#12 file.",
+            help="File with the passphrase of the key file, or the PIN of the token.",
             show_default=False,
         ),
     ] = None,
@@ -118,7 +118,7 @@ def report(
 
 
 def _signing(
-    key: Path | None, passphrase: Path | None, formats: str
+    key: str | None, passphrase: Path | None, formats: str
 ) -> "Callable[[bytes], bytes] | None":
     if key is None:
         return None

@@ -16,7 +16,8 @@ REFUSED = 1
 """Exit code of a start that must not be repeated: systemd does not restart it."""
 BAD_INPUT = 2
 TRY_AGAIN = 75
-"""Exit code (EX_TEMPFAIL) while another process holds the database or its server is away."""
+"""Exit code (EX_TEMPFAIL) while the database is held by another process, or its server or the key's
+token is away."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +38,7 @@ def run(
     """
     from monitor.daemon.log import configure_log
     from monitor.ledger.errors import LedgerError
+    from monitor.ledger.token import PinRefusedError, TokenError
     from monitor.secret import SecretError
     from monitor.store.errors import RolledBackError, StoreBusyError, StoreError
 
@@ -48,6 +50,10 @@ def run(
         code = serve(configuration, lambda: read_configuration(directory), tick_ms)
     except SecretError as error:
         code = _refused(error.sentence(language), REFUSED)
+    except TokenError as error:
+        again = not isinstance(error, PinRefusedError)
+        told = say(error.code, language, **error.values)
+        code = _refused(told, TRY_AGAIN if again else REFUSED)
     except (RolledBackError, LedgerError) as error:
         code = _refused(say(error.code, language, **error.values), REFUSED)
     except StoreBusyError as error:
@@ -83,21 +89,20 @@ def serve(configuration: "Configuration", load: "Load", tick_ms: int) -> int:
 
     from monitor.clock import SystemClock
     from monitor.daemon.folders import make_folders
-    from monitor.daemon.keyring import signer_of
+    from monitor.daemon.keyring import open_ledger
     from monitor.daemon.service import Daemon, Start
-    from monitor.store.ledger import Ledger
 
     # Until the daemon takes it as "reload", a hangup must not end what is starting.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     agent = configuration.agent
-    signer = signer_of(agent)
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer, agent.high_water_mark)
+    opened = open_ledger(agent)
 
     async def main() -> int:
         start = Start(
             configuration=configuration,
-            ledger=ledger,
+            ledger=opened.ledger,
+            key=opened.key,
             clock=SystemClock(),
             load=load,
             tick_ms=tick_ms,

@@ -10,6 +10,8 @@ from monitor.cli.common import CommandError, default_directory, load_configurati
 from monitor.text import Language
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from monitor.config.configuration import Agent
     from monitor.ledger.signer import Verifier
     from monitor.verify import Anchored, Source
@@ -69,19 +71,22 @@ def anchored(file: Path) -> "Anchored":
 
 
 def marks(
-    mark: Path | None, config: Path | None, verifier: "Verifier", keyed: bool, lang: Language
-) -> "list[Anchored]":
-    """The high-water mark that was named, else the configured one of this very log."""
+    mark: Path | None, config: Path | None, keyed: bool, lang: Language
+) -> "tuple[str | None, list[Anchored]]":
+    """The high-water mark that was named (None), else the configured one and its log's origin.
+
+    Read it before what is verified: a log that goes on meanwhile is then ahead of it, not behind.
+    """
     from monitor.ledger import anchor
     from monitor.verify import Anchored
 
     if mark is not None:
-        return [anchored(mark)]
+        return None, [anchored(mark)]
     agent = _agent(config, keyed, lang)
-    if agent is None or agent.origin != verifier.name:
-        return []
-    note = anchor.read(agent.high_water_mark)
-    return [] if note is None else [Anchored(place=str(agent.high_water_mark), note=note)]
+    note = None if agent is None else anchor.read(agent.high_water_mark)
+    if agent is None or note is None:
+        return None, []
+    return agent.origin, [Anchored(place=str(agent.high_water_mark), note=note)]
 
 
 def not_later(
@@ -112,17 +117,38 @@ def configured_witnesses(
     config: Path | None, verifier: "Verifier", keyed: bool
 ) -> "list[Verifier]":
     """The witnesses of the configured agent, where it is this very log's; told of nothing twice."""
+    agent = _own_agent(config, verifier, keyed)
+    return [] if agent is None else [one.verifier for one in agent.witnesses]
+
+
+def roots_of(
+    files: "Sequence[Path]", config: Path | None, verifier: "Verifier", keyed: bool
+) -> "list[Certificate]":
+    """The roots of time-stamping authorities: of these files, else the configured agent's.
+
+    StampError where a file has none.
+    """
+    from monitor.ledger.stamp import roots_in
+
+    if files:
+        return [root for file in files for root in roots_in(file)]
+    agent = _own_agent(config, verifier, keyed)
+    return [] if agent is None else [root for one in agent.time_stamps for root in one.roots()]
+
+
+def _own_agent(config: Path | None, verifier: "Verifier", keyed: bool) -> "Agent | None":
+    """The configured agent where it is this very log's; told of nothing twice."""
     from monitor.config.problem import ConfigurationError
 
     if config is None and not (default_directory() / "agent.yaml").is_file():
-        return []
+        return None
     try:
         agent = load_configuration(config).agent
     except ConfigurationError:
         if config is not None or not keyed:
             raise
-        return []
-    return [one.verifier for one in agent.witnesses] if agent.origin == verifier.name else []
+        return None
+    return agent if agent.origin == verifier.name else None
 
 
 def _agent(config: Path | None, keyed: bool, lang: Language) -> "Agent | None":

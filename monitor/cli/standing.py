@@ -14,6 +14,7 @@ from monitor.cli.common import (
     print_json,
     tell,
 )
+from monitor.cli.standing_calendar import offline_calendar, offline_stamps
 from monitor.cli.standing_lines import UNOBSERVED, print_incidents, print_now
 from monitor.cli.standing_redundancy import offline_redundancy
 from monitor.cli.standing_witnesses import offline_witnesses
@@ -111,7 +112,9 @@ def _offline(configuration: "Configuration") -> dict[str, Any]:
             "retention_days": agent.retention_us // (DAY_S * 1_000_000),
             "unsigned": None,
             "witnesses": offline_witnesses(agent, seen.cosigned),
+            "time_stamps": offline_stamps(agent, seen.stamped, now_us),
         },
+        "calendar": offline_calendar(configuration, seen.fold.runs, now_us),
         "engine": None,
         "lost": None,
         "notes": [],

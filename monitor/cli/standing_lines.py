@@ -8,6 +8,7 @@ import typer
 
 from alerts.receipt import receipt_sentence
 from monitor.cli.common import on_terminal, print_table, printable, spoken_bytes
+from monitor.cli.standing_calendar import calendar_lines, stamp_lines
 from monitor.cli.standing_redundancy import print_redundancy
 from monitor.cli.standing_witnesses import witness_lines
 from monitor.text import Language, catalogue, say
@@ -37,6 +38,8 @@ def print_now(found: Mapping[str, Any], zone: tzinfo, lang: Language) -> None:
         *_routes(found, zone, lang),
         *_ledger(found, zone, lang),
         *witness_lines(found["ledger"].get("witnesses") or (), lambda at: _local(at, zone), lang),
+        *stamp_lines(found["ledger"].get("time_stamps") or (), lambda at: _local(at, zone), lang),
+        *calendar_lines(found.get("calendar") or (), lambda at: _local(at, zone), lang),
     ):
         typer.echo(printable(line))
 

@@ -209,7 +209,8 @@ def _prove(
     key, config, mark = asked
     own = keys_of(verifiers, log.origin)
     if mark is None:
-        anchors += marks(None, config, own[0], key is not None, lang)
+        origin, found = marks(None, config, key is not None, lang)
+        anchors += found if origin == log.origin else []
     with showing_progress(say("cli.verify-progress", lang)) as progress:
         return verify(source, own, anchors, progress)
 

@@ -7,12 +7,22 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from checks.scope import ScopeRange
-from monitor.config.configuration import Agent, WitnessPlan
+from monitor.calendar import minutes_of
+from monitor.config.configuration import (
+    Agent,
+    FileKey,
+    FolderPlan,
+    KeyPlan,
+    TimeStampPlan,
+    WitnessPlan,
+)
 from monitor.config.problem import Problem, problem, shown
-from monitor.config.schema import AgentEntry
+from monitor.config.schema import AgentEntry, NextKeyEntry, PruningEntry, ReportsEntry
 from monitor.config.values import literal
 from monitor.config.yaml_tree import Tree
 from monitor.ledger.signer import Verifier
+from monitor.ledger.stamp import StampError, roots_in
+from monitor.ledger.token import TokenKey
 from monitor.secret import mask
 
 EXPIRY_NOTICE = timedelta(days=30)
@@ -26,8 +36,8 @@ def build_agent(entry: AgentEntry, directory: Path) -> Agent:
     return Agent(
         origin=entry.origin,
         vantage=entry.vantage,
-        key=entry.key.private,
-        passphrase=entry.key.passphrase,
+        key=_key(entry.key),
+        next_key=None if entry.key.next is None else _key(entry.key.next),
         language=entry.language,
         timezone=ZoneInfo(entry.timezone),
         state=state,
@@ -46,7 +56,49 @@ def build_agent(entry: AgentEntry, directory: Path) -> Agent:
             WitnessPlan(name=one.name, url=one.url, verifier=Verifier.parse(one.key))
             for one in entry.witnesses
         ),
+        time_stamps=tuple(
+            TimeStampPlan(name=one.name, url=one.url, root=directory / one.root, at=_at(one.at))
+            for one in entry.time_stamps
+        ),
+        reports=_reports(entry.calendar.reports),
+        pruning=_pruning(entry.calendar.pruning),
     )
+
+
+def _reports(entry: ReportsEntry | None) -> FolderPlan | None:
+    if entry is None:
+        return None
+    folder, formats = Path(entry.folder), tuple(entry.formats)
+    return FolderPlan(folder=folder, day=entry.day, at=_at(entry.at), formats=formats)
+
+
+def _pruning(entry: PruningEntry | None) -> FolderPlan | None:
+    if entry is None:
+        return None
+    return FolderPlan(folder=Path(entry.archive), day=entry.day, at=_at(entry.at))
+
+
+def _at(hour: str) -> int:
+    return minutes_of(hour) or 0
+
+
+def _key(entry: NextKeyEntry) -> KeyPlan:
+    """Where the key lies; `check_keys` made sure that it is said once."""
+    if entry.pkcs11 is not None:
+        token = entry.pkcs11
+        return TokenKey(module=token.module, token=token.token, label=token.label, pin=token.pin)
+    assert entry.private is not None
+    return FileKey(private=entry.private, passphrase=entry.passphrase)
+
+
+def check_keys(entry: AgentEntry, tree: Tree, problems: list[Problem]) -> None:
+    """A key lies in one place, and a token has a PIN instead of a passphrase."""
+    for path, one in ((("key",), entry.key), (("key", "next"), entry.key.next)):
+        if one is None:
+            continue
+        in_token = one.pkcs11 is not None
+        if (one.private is None) != in_token or (in_token and one.passphrase is not None):
+            problems.append(problem(tree.of_key(path), "key-place"))
 
 
 def _written_scope(entry: AgentEntry) -> Iterable[ScopeRange]:
@@ -88,6 +140,24 @@ def check_witnesses(entry: AgentEntry, tree: Tree, problems: list[Problem]) -> N
                 place = tree.of_value(("witnesses", position, part))
                 problems.append(problem(place, "witness-twice", name=shown(value)))
             seen.add(value)
+
+
+def check_time_stamps(
+    entry: AgentEntry, directory: Path, tree: Tree, problems: list[Problem]
+) -> None:
+    """Authorities have names of their own, and roots that can be read."""
+    names = set[str]()
+    for position, one in enumerate(entry.time_stamps):
+        if one.name in names:
+            place = tree.of_value(("time_stamps", position, "name"))
+            problems.append(problem(place, "authority-twice", name=shown(one.name)))
+        names.add(one.name)
+        try:
+            roots_in(directory / one.root)
+        except StampError as error:
+            place = tree.of_value(("time_stamps", position, "root"))
+            values = {"root": shown(one.root), "why": error.values["why"]}
+            problems.append(problem(place, "authority-root", **values))
 
 
 def agent_warnings(entry: AgentEntry, tree: Tree, today: date) -> list[Problem]:

@@ -3,18 +3,25 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from alerts.routing import Route, RouteSource, route_of
 from checks.base import Assignment, Settings
 from checks.scope import ScopeRange
+from monitor.calendar import daily_of
 from monitor.config.problem import Problem
 from monitor.config.schema import AccessEntry, ZoneEntry
 from monitor.ledger.signer import Verifier
+from monitor.ledger.stamp import roots_in
+from monitor.ledger.token import TokenKey
 from monitor.model import Target
 from monitor.secret import Secret
 from monitor.text import Language
 from policies.rule import Policy
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 AGENT = "agent"
 """Key of the pseudo target on which the agent's own checks, host and clock, run."""
@@ -30,14 +37,54 @@ class WitnessPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeStampPlan:
+    """A time-stamping authority: where it is asked, when, and the roots that it is held to."""
+
+    name: str
+    url: str
+    root: Path
+    at: int
+    """Minutes after midnight."""
+
+    def roots(self) -> "tuple[Certificate, ...]":
+        """The root certificates; StampError where the file has none that can be read."""
+        return roots_in(self.root)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPlan:
+    """A monthly job that puts what it makes into a folder."""
+
+    folder: Path
+    day: int
+    at: int
+    """Minutes after midnight."""
+    formats: tuple[str, ...] = ()
+    """Of a report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileKey:
+    """A log key in PEM (PKCS#8)."""
+
+    private: Secret
+    passphrase: Secret | None = None
+    """None: whatever holds the key encrypts it (a systemd credential)."""
+
+
+KeyPlan = FileKey | TokenKey
+"""Where a log key lies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What agent.yaml says, with its defaults filled in; every path is absolute."""
 
     origin: str
     vantage: str
-    key: Secret
-    passphrase: Secret | None
-    """None: whatever holds the key encrypts it (a systemd credential)."""
+    key: KeyPlan
+    next_key: KeyPlan | None
+    """What `keys rotate` hands over to; in force from the entry on that says so."""
     language: Language
     timezone: ZoneInfo
     state: Path
@@ -56,6 +103,11 @@ class Agent:
     ca_file: str
     packs: tuple[str, ...]
     witnesses: tuple[WitnessPlan, ...] = ()
+    time_stamps: tuple[TimeStampPlan, ...] = ()
+    reports: FolderPlan | None = None
+    """The monthly report, where the calendar makes it."""
+    pruning: FolderPlan | None = None
+    """The monthly pruning, and where its archives go."""
 
     def store_url(self) -> str:
         """The database URL, revealed: it may hold a password. SecretError as `reveal`."""
@@ -69,6 +121,11 @@ class RoutePlan:
     name: str
     source: RouteSource
     applies: Callable[[Target], bool] = field(repr=False)
+
+    @property
+    def digest_at(self) -> int | None:
+        """Minutes after midnight of its daily digest; None where it has none."""
+        return daily_of(self.source.digest)
 
     def route(self) -> Route:
         """The route ready for work; SecretError when its URL cannot be read."""

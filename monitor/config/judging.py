@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from alerts.routing import RouteSource
 from checks.base import Assignment, Settings
 from checks.table import KINDS
+from monitor.calendar import daily_of
 from monitor.config.configuration import RoutePlan
 from monitor.config.inventory import is_key
 from monitor.config.problem import Place, Problem, problem, shown
@@ -223,6 +224,10 @@ class RouteReading:
             return None
         source = validate(RouteSource, routes[name], self.tree, path, self.problems, self.base)
         if source is None or not self._url(source, (*path, "url")):
+            return None
+        if source.digest and daily_of(source.digest) is None:
+            place = self.tree.of_value((*path, "digest"))
+            self.problems.append(problem(place, "digest-bad", value=shown(source.digest)))
             return None
         where = (*path, "applies_to")
         applies = _applies(source.applies_to, self.tree, where, self.text, self.problems)

@@ -10,7 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from checks.scope import RangeScope
-from monitor.config.agent import agent_warnings, build_agent, check_witnesses
+from monitor.config.agent import (
+    agent_warnings,
+    build_agent,
+    check_keys,
+    check_time_stamps,
+    check_witnesses,
+)
 from monitor.config.assignment import Assigning, agent_target, targets_of
 from monitor.config.configuration import AGENT, Agent, Configuration, Drill, RoutePlan
 from monitor.config.drills import Declaring
@@ -65,6 +71,11 @@ class _Loading:
         if entry is None or tree is None:
             raise ConfigurationError(self.problems)
         check_witnesses(entry, tree, self.problems)
+        check_time_stamps(entry, self.directory, tree, self.problems)
+        before = len(self.problems)
+        check_keys(entry, tree, self.problems)
+        if len(self.problems) > before:
+            raise ConfigurationError(self.problems)
         agent = build_agent(entry, self.directory)
         self.warnings.extend(agent_warnings(entry, tree, self.today))
         targets = {target.key: target for target in targets_of(self.inventory)}

@@ -52,6 +52,15 @@ scope: []
 # canaries:
 #   gateway: {address: 192.0.2.254}
 
+# Who stamps the log once a day with a time that is not ours (RFC 3161), and what the agent does
+# by the calendar: the report of each month, pruning of what is old and reported.
+# Stempel waktu dari luar sekali sehari, laporan bulanan, dan pemangkasan menurut kalender.
+# time_stamps:
+#   - {name: tsa, url: "https://tsa.example/tsr", root: trust/tsa.pem, at: 03:00}
+# calendar:
+#   reports: {folder: /var/lib/sasando/reports, day: 1, at: 02:00}
+#   pruning: {archive: /var/lib/sasando/archive, day: 2, at: 04:00}
+
 # Settings by check for every target; a target's own `checks:` win.
 defaults:
   icmp: {interval: 60s, count: 5}
@@ -68,7 +77,17 @@ defaults:
 # vrrp, hsrp, dan neighbour, yang memerlukan sasando-packets.service, `page-integrity` menilai
 # page (pada layanan). Pedoman tls yang lebih ketat menunggu keputusan Anda: yang
 # tersebut di atas, `rfc9325` sampai `tls-post-quantum`.
-packs: [availability, delay-and-loss, redundancy, tls-baseline, web-posture, agent-health]
+# `iso27001-2022` and `bssn-4-2021` judge nothing: reports give a verdict of each of their controls.
+# `iso27001-2022` dan `bssn-4-2021` tidak menilai: laporan memberi putusan tiap kendalinya.
+packs:
+  - availability
+  - delay-and-loss
+  - redundancy
+  - tls-baseline
+  - web-posture
+  - agent-health
+  - iso27001-2022
+  - bssn-4-2021
 """
 
 SERVICES = """\
@@ -103,6 +122,7 @@ routes:
     enabled: false
     lang: id
     severity: warning
+    digest: daily 07:30                           # what the last day brought / ringkasan harian
 """
 
 POLICY = """\

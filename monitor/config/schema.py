@@ -4,15 +4,18 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Interval, MinLen
 from pydantic import Field, WithJsonSchema
 
+from monitor.calendar import LATEST_DAY
 from monitor.config.values import (
     Absolute,
     Address,
+    AuthorityUrl,
     Host,
+    Hour,
     Key,
     Length,
     Line,
@@ -30,6 +33,9 @@ from monitor.secret import Secret
 from monitor.text import Language
 
 DAY_US = 86_400_000_000
+MonthDay = Annotated[int, Interval(ge=1, le=LATEST_DAY)]
+"""A day that every month has."""
+ReportFormat = Literal["pdf", "html", "json", "oscal", "csv", "bundle"]
 
 CheckTable = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-checks": True})]
 """Settings by check; each is validated against its check's own dataclass."""
@@ -51,10 +57,41 @@ class ScopeEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """The log's signing key: PEM (PKCS#8), and its passphrase unless a credential encrypts it."""
+    """A signing key: PEM (PKCS#8), and its passphrase unless a credential encrypts it."""
 
     private: Secret
     passphrase: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEntry:
+    """A key in a PKCS#11 token (an HSM, a smart card), which it never leaves."""
+
+    module: Absolute
+    """The module's file, from the maker of the token."""
+    token: Annotated[Line, MinLen(1)]
+    """Label of the token."""
+    label: Annotated[Line, MinLen(1)]
+    """Label of the key pair in it."""
+    pin: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextKeyEntry:
+    """One of the two: `private` (PEM, PKCS#8, with its passphrase) or `pkcs11`."""
+
+    private: Secret | None = None
+    passphrase: Secret | None = None
+    """Unless a credential encrypts the key."""
+    pkcs11: TokenEntry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogKeyEntry(NextKeyEntry):
+    """The log's signing key, and while it is being rotated the next one."""
+
+    next: NextKeyEntry | None = None
+    """What `sasando keys rotate` hands over to. Afterwards move it up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +116,51 @@ class WitnessEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeStampEntry:
+    """An authority that stamps the newest checkpoint once a day (RFC 3161)."""
+
+    name: Key
+    """For people, and in the log."""
+    url: AuthorityUrl
+    """https or http. It needs no scope: nothing is probed."""
+    root: Annotated[Line, MinLen(1)]
+    """PEM of its root certificates, got from its people; relative to this directory."""
+    at: Hour = "03:00"
+    """When it is asked, each day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportsEntry:
+    """The report of the month before, made once a month."""
+
+    folder: Absolute
+    """Where it is put: one directory a month, such as 2026-10."""
+    day: MonthDay = 1
+    at: Hour = "02:00"
+    formats: Annotated[list[ReportFormat], MinLen(1)] = field(
+        default_factory=lambda: [*get_args(ReportFormat)]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruningEntry:
+    """What is older than the retention, and reported, is archived and removed once a month."""
+
+    archive: Absolute
+    """Where the archives are put; nothing is removed that is not there and verified."""
+    day: MonthDay = 2
+    at: Hour = "04:00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEntry:
+    """What the agent does by the calendar, in the city's zone."""
+
+    reports: ReportsEntry | None = None
+    pruning: PruningEntry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEntry:
     """The whole of agent.yaml."""
 
@@ -86,7 +168,7 @@ class AgentEntry:
     """The log's name for ever; it names the key. A domain and a path of your own."""
     vantage: Key
     """Where the agent looks from."""
-    key: KeyEntry
+    key: LogKeyEntry
     language: Language = "id"
     timezone: Zone = "Asia/Makassar"
     """Cuts the days and months of the SLA."""
@@ -111,6 +193,10 @@ class AgentEntry:
     """PEM of roots of your own beside the system's; relative to this directory."""
     witnesses: list[WitnessEntry] = field(default_factory=list)
     """Who cosigns the log's checkpoints; asked at each start, and once a minute at most."""
+    time_stamps: list[TimeStampEntry] = field(default_factory=list)
+    """Who stamps the log's checkpoints with a time that is not ours."""
+    calendar: CalendarEntry = field(default_factory=CalendarEntry)
+    """Monthly reports and pruning; without it people do both."""
     packs: list[str] = field(default_factory=list)
     """Bundled policies to judge by."""
     defaults: CheckTable = field(default_factory=dict)

@@ -200,6 +200,8 @@ KNOWN_SENTENCES = frozenset(_KEY_OF_TYPE.values()) | {
     "vkey-bad",
     "witness-key-kind",
     "witness-url-bad",
+    "authority-url-bad",
+    "hour-bad",
     "log-key-kind",
     "listen-bad",
 }

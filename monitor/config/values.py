@@ -16,6 +16,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from checks.base import Microseconds
+from monitor.calendar import minutes_of
 from monitor.ledger.errors import NoteError
 from monitor.ledger.signer import KeyKind, Verifier
 from monitor.model import parse_duration
@@ -151,6 +152,18 @@ def _witness_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _authority_url(text: str) -> str:
+    if urlsplit(_url(text)).scheme not in ("https", "http") or "#" in text:
+        raise PydanticCustomError("authority-url-bad", "url")
+    return text
+
+
+def _hour(text: str) -> str:
+    if minutes_of(text) is None:
+        raise PydanticCustomError("hour-bad", "hour")
+    return text
+
+
 def _witness_key(text: str) -> str:
     try:
         kind = Verifier.parse(text).kind
@@ -220,6 +233,14 @@ Moment = Annotated[str, AfterValidator(_moment)]
 Absolute = Annotated[str, AfterValidator(_absolute)]
 WitnessUrl = Annotated[str, AfterValidator(_witness_url)]
 """Where `/add-checkpoint` is asked for, without that and without a slash at its end."""
+AuthorityUrl = Annotated[str, AfterValidator(_authority_url)]
+"""Where a time-stamping authority is asked, whole."""
+Hour = Annotated[
+    str,
+    AfterValidator(_hour),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
+]
+"""A time of day in the city's zone, 07:30."""
 WitnessKey = Annotated[str, AfterValidator(_witness_key)]
 """A verifier key of type 0x04 (cosignature)."""
 LogKey = Annotated[str, AfterValidator(_log_key)]

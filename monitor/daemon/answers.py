@@ -13,7 +13,7 @@ from checks.base import Assignment
 from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.config.judging import needs_told
-from monitor.daemon import declaring, issuing, show, silencing
+from monitor.daemon import declaring, issuing, jobs, rotating, show, silencing
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
@@ -72,6 +72,8 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         **declaring.answers(daemon),
         **silencing.answers(daemon),
         **issuing.answers(daemon),
+        **jobs.answers(daemon),
+        **rotating.answers(daemon),
     }
 
 
@@ -272,6 +274,7 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
         "counters": daemon.probers.counters(),
         "notes": daemon.probers.notes(),
         "trouble": daemon.committing.trouble.code if daemon.committing.trouble else None,
+        "calendar": daemon.calendar.told(),
         "alerts_waiting": daemon.sender.waiting(),
         "routes": [show.route(record) for record in daemon.sender.records()],
         "configuration": {
@@ -363,6 +366,7 @@ def _ledger(daemon: "Daemon", now_us: int) -> dict[str, Any]:
         "retention_days": agent.retention_us // (DAY_S * 1_000_000),
         "unsigned": daemon.committing.unsigned or None,
         "witnesses": daemon.witnesses.told(),
+        "time_stamps": daemon.calendar.stamps(),
     }
 
 

@@ -6,6 +6,7 @@ are told of the trouble once, past the outbox, because the outbox is what cannot
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -16,11 +17,19 @@ from monitor.daemon.recorder import Recorder
 from monitor.daemon.writer import Defect, Outcome, Writer
 from monitor.model import OutboxRow
 from monitor.store.errors import StoreBusyError, StoreError, StoreFullError
-from monitor.store.ledger import Committed
+from monitor.store.ledger import Commit, Committed
 
 LONGEST_PAUSE_US = 30_000_000
 UNSIGNED_LIMIT_US = 10_000_000
 _log = structlog.get_logger("sasando.commit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """A commit that hands the log over to another key; `told` once that key signs."""
+
+    commit: Commit
+    told: Callable[[Committed], None]
 
 
 class Alerting(Protocol):
@@ -60,7 +69,8 @@ class Committing:
         self._look = look
         self._committed = committed
         self._broken = broken
-        self._draft: Draft | None = None
+        self._draft: Draft | HandOver | None = None
+        self._handing: HandOver | None = None
         self._retry_at_us = 0
         self._pause_us = 0
         self._unsigned_since_us: int | None = None
@@ -77,21 +87,33 @@ class Committing:
             return False
         if self._draft is not None and self._now_us() < self._retry_at_us:
             return False
-        if self._draft is None:
-            self._draft = self.recorder.draft(self._clock.wall_us(), self._clock.boottime_ns())
-            if self.recorder.asks:  # now, not once it is committed: the store may be in trouble
-                self._look(self.recorder.asks)
-        if self._draft is None:
+        draft = self._draft = self._draft or self._next()
+        if draft is None:
             return False
-        draft = self._draft
         self._writer.write(draft.commit, lambda outcome: self._settled(draft, outcome))
+        return True
+
+    def hand_over(self, handing: HandOver) -> bool:
+        """Commit it next, by itself; False while another one waits or is under way."""
+        if self._handing is not None or isinstance(self._draft, HandOver):
+            return False
+        self._handing = handing
         return True
 
     def hurry(self) -> None:
         """Try a failed commit at the next step, without its pause (the daemon stops)."""
         self._retry_at_us = 0
 
-    def _settled(self, draft: Draft, outcome: Outcome) -> None:
+    def _next(self) -> Draft | HandOver | None:
+        if self._handing is not None:
+            handing, self._handing = self._handing, None
+            return handing
+        draft = self.recorder.draft(self._clock.wall_us(), self._clock.boottime_ns())
+        if self.recorder.asks:  # now, not once it is committed: the store may be in trouble
+            self._look(self.recorder.asks)
+        return draft
+
+    def _settled(self, draft: Draft | HandOver, outcome: Outcome) -> None:
         if isinstance(outcome, Defect):
             self._broken(outcome.error)
             return
@@ -102,7 +124,10 @@ class Committing:
             _log.warning("commit-succeeded", after=self.trouble.code)
         self._draft, self._pause_us, self.trouble = None, 0, None
         self.commits += 1
-        self.recorder.accept(draft, outcome, anchor_now(self._clock))
+        if isinstance(draft, HandOver):
+            draft.told(outcome)
+        else:
+            self.recorder.accept(draft, outcome, anchor_now(self._clock))
         self._check_signature(outcome)
         self._sender.offer(outcome.outbox, signed=outcome.note is not None)
         self._committed()

@@ -22,6 +22,7 @@ from monitor.ledger.entry import (
     LossCounted,
     Record,
 )
+from monitor.ledger.stamp import Stamped
 from monitor.model import Act, Delivery, IncidentStep, OutboxRow, Target
 from monitor.store.ledger import Commit, Message
 
@@ -29,8 +30,17 @@ if TYPE_CHECKING:
     from monitor.daemon.recorder import Recorder
 
 
-Waiting = tuple[Record | bytes, Callable[[int], None] | None]
-"""An entry, or the batch of what was seen before a reload or a new anchor; who waits for it."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry, or the batch of what was seen before a reload or a new anchor; what belongs to it.
+
+    `told` gets its index, `rows` make messages of that.
+    """
+
+    entry: Record | bytes
+    told: Callable[[int], None] | None = None
+    rows: Sequence[Callable[[int], OutboxRow]] = ()
+    stamps: Sequence[Stamped] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,7 @@ class Drafting:
         self.recorder = recorder
         self.raw: list[bytes] = []
         self.messages: list[Message] = []
+        self.stamps: list[Stamped] = []
         self.positions: dict[Subject, int] = {}
         self.opened_to: dict[Subject, tuple[str, ...]] = {}
         self.anchor: tuple[int, Anchor] | None = None
@@ -66,9 +77,12 @@ class Drafting:
 
     def first_entries(self, entries: Sequence[Waiting]) -> None:
         """What people and the start or a reload wrote, and what was seen before."""
-        for entry, told in entries:
-            if told is not None:
-                self.told.append((len(self.raw), told))
+        for one in entries:
+            place, entry = len(self.raw), one.entry
+            if one.told is not None:
+                self.told.append((place, one.told))
+            self.messages += [Message(row=row, position=place) for row in one.rows]
+            self.stamps += one.stamps
             self.raw.append(entry if isinstance(entry, bytes) else entry.to_bytes())
 
     def anchored(self, entry: ClockAnchored | None) -> None:
@@ -207,6 +221,7 @@ class Drafting:
                 records=records,
                 messages=self.messages,
                 settled=settled,
+                stamps=self.stamps,
                 at_us=wall_us,
             ),
             proposal=proposal,

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitor.daemon.control import Answer, ControlError
 from monitor.ledger.entry import OperatorAct
 from monitor.ledger.merkle import HASH_BYTES
+from monitor.store.pruning import REPORT_ISSUED
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
 
-ISSUED = "report-issued"
 MOST_FILES = 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -39,7 +40,7 @@ def issue_of(request: Mapping[str, Any], author: str, at_us: int) -> OperatorAct
         "root": bytes.fromhex(str(root)),
         "files": {name: bytes.fromhex(digest) for name, digest in named.items()},
     }
-    return OperatorAct(act=ISSUED, author=author, reason="", at_us=at_us, detail=detail)
+    return OperatorAct(act=REPORT_ISSUED, author=author, reason="", at_us=at_us, detail=detail)
 
 
 def _matched(form: re.Pattern[str], value: object) -> str:
@@ -53,6 +54,8 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
 
     async def issue(request: Mapping[str, Any], author: str) -> Any:
         at_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
-        return {"entry": await daemon.appended(issue_of(request, author, at_us), {})}
+        act, period = issue_of(request, author, at_us), str(request["period"])
+        beside = partial(daemon.calendar.jobs.issued, period)
+        return {"entry": await daemon.appended(act, {}, beside)}
 
-    return {"report-issued": issue}
+    return {REPORT_ISSUED: issue}

@@ -5,7 +5,7 @@ after it succeeded and only then do incidents, labels and anchors advance. One c
 way at a time; a failed one is written again unchanged.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerts.routing import Route
@@ -19,8 +19,9 @@ from monitor.ledger.entry import (
     ClockAnchored,
     Record,
 )
+from monitor.ledger.stamp import Stamped
 from monitor.marked import Marked
-from monitor.model import Act, Delivery, Target
+from monitor.model import Act, Delivery, OutboxRow, Target
 from monitor.single_leg import single_legs
 from monitor.store.ledger import Committed
 
@@ -84,9 +85,16 @@ class Recorder:
         entry: Record,
         records: Mapping[bytes, bytes] | None = None,
         told: Callable[[int], None] | None = None,
+        *,
+        rows: Sequence[Callable[[int], OutboxRow]] = (),
+        stamps: Sequence[Stamped] = (),
     ) -> None:
-        """An entry for the next commit; `told` gets its index once it is committed."""
-        self._entries.append((entry, told))
+        """An entry for the next commit; `told` gets its index once it is committed.
+
+        In the same transaction: `rows`, messages made of that index, and `stamps`, of which the
+        entry tells.
+        """
+        self._entries.append(Waiting(entry, told, rows, stamps))
         self._records.update(records or {})
 
     @property
@@ -115,7 +123,7 @@ class Recorder:
             self.accumulator.forget()
         else:
             seen = self.accumulator.batches(self.anchor_index, self.anchor, now)
-            self._entries += [(raw, None) for raw in seen]
+            self._entries += [Waiting(raw) for raw in seen]
 
     def settle(self, delivery: Delivery) -> None:
         """What became of an alert, for the next commit."""

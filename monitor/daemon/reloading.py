@@ -3,15 +3,13 @@
 import structlog
 
 from alerts.routing import Route
-from monitor.config.configuration import Configuration
+from monitor.config.configuration import Configuration, KeyPlan
 from monitor.config.problem import ConfigurationError, Place, problem
 from monitor.secret import SecretError
 from monitor.text import Language
 
 _FIXED = (
     "origin",
-    "key",
-    "passphrase",
     "vantage",
     "timezone",
     "store",
@@ -23,6 +21,7 @@ _FIXED = (
     "ca_file",
     "packets",
     "witnesses",
+    "time_stamps",
 )
 """Settings of agent.yaml that a running daemon cannot change: they need a restart."""
 _log = structlog.get_logger("sasando.daemon")
@@ -40,14 +39,16 @@ def routes_of(configuration: Configuration) -> dict[str, Route]:
     return routes
 
 
-def require_same_log(before: Configuration, after: Configuration) -> None:
-    """ConfigurationError when what cannot change under a running daemon has changed."""
+def require_same_log(before: Configuration, after: Configuration, key: KeyPlan) -> None:
+    """ConfigurationError when what cannot change under a running daemon has changed.
+
+    `key` is the one in force: it must be named, as the key or as the next one.
+    """
     place = Place(str(after.directory / "agent.yaml"))
-    changed = [
-        problem(place, "cli.fixed-setting", name=name)
-        for name in _FIXED
-        if getattr(before.agent, name) != getattr(after.agent, name)
-    ]
+    names = [n for n in _FIXED if getattr(before.agent, n) != getattr(after.agent, n)]
+    if key not in (after.agent.key, after.agent.next_key):
+        names.append("key")
+    changed = [problem(place, "cli.fixed-setting", name=name) for name in names]
     if changed:
         raise ConfigurationError(changed)
 

@@ -19,11 +19,12 @@ import structlog
 
 from alerts.sender import Sender, new_outbox
 from monitor.clock import Clock, anchor_now
-from monitor.config.configuration import Configuration
+from monitor.config.configuration import Configuration, KeyPlan
 from monitor.config.problem import ConfigurationError
 from monitor.daemon.accumulator import Accumulator
 from monitor.daemon.answers import answers, told
 from monitor.daemon.blockwatch import filtered_series, note_block
+from monitor.daemon.calendar import Calendar
 from monitor.daemon.committing import Committing
 from monitor.daemon.control import ControlError, ControlServer
 from monitor.daemon.legwatch import LegWatch
@@ -74,6 +75,8 @@ class Start:
     load: Callable[[], Configuration]
     """Reads the configuration again; ConfigurationError keeps the one in force."""
     tick_ms: int = 40
+    key: KeyPlan | None = None
+    """The key in force, as the configuration names it; None: the only one that it names."""
 
 
 class Daemon:
@@ -93,9 +96,11 @@ class Daemon:
             first = next(reader.read_entries(connection, 0, min(1, self.ledger.size)), None)
             self._pending = reader.pending_outbox(connection)
             cosigned = reader.newest_cosigned(connection)
+            stamped = reader.newest_stamped(connection)
         opened = read_record(first[1]) if first else None
         self._log_opened_us = opened.opened_us if isinstance(opened, LogOpened) else self.started_us
         self.registry = registry
+        self.key = start.key or start.configuration.agent.key
         self.plan: Plan = plan_of(start.configuration, registry)
         agent = start.configuration.agent
         routes = routes_of(start.configuration)
@@ -136,6 +141,7 @@ class Daemon:
             tick_ms=start.tick_ms,
             results=self.take,
         )
+        self.calendar = Calendar(self, stamped)
         self.control = ControlServer(agent.control, answers(self), told(self))
         self._stored_at_start = self.stored_bytes()
         self._counted: dict[str, int] = {}
@@ -236,7 +242,7 @@ class Daemon:
                 return
 
     def _apply(self, configuration: Configuration) -> None:
-        require_same_log(self.plan.configuration, configuration)
+        require_same_log(self.plan.configuration, configuration, self.key)
         routes = routes_of(configuration)
         self.recorder.cut(anchor_now(self.clock))
         plan = plan_of(configuration, self.registry)
@@ -328,6 +334,8 @@ class Daemon:
         self.legs.second()
         self.committing.step()
         self.witnesses.second()
+        if self._ready:
+            self.calendar.second()
         self._feed_watchdog()
 
     def _committed(self) -> None:
@@ -344,8 +352,13 @@ class Daemon:
         if trouble is not None or self.recorder.waiting >= MOST_WAITING:
             raise ControlError("daemon.not-writing", cause=trouble.code if trouble else "full")
 
-    async def appended(self, entry: Record, records: Mapping[bytes, bytes]) -> int:
-        """The index of an entry, once it is committed.
+    async def appended(
+        self,
+        entry: Record,
+        records: Mapping[bytes, bytes],
+        beside: Callable[[], None] = lambda: None,
+    ) -> int:
+        """The index of an entry, once it is committed; `beside` adds what belongs to it.
 
         ControlError while nothing can be written: nothing is appended then; or when the commit
         takes too long: then it may still happen.
@@ -358,6 +371,7 @@ class Daemon:
                 index.set_result(position)
 
         self.recorder.add(entry, records, told)
+        beside()
         try:
             return await asyncio.wait_for(index, APPEND_S)
         except TimeoutError:
@@ -415,6 +429,7 @@ class Daemon:
         self.notifier.tell(STOPPING="1")
         self.sender.emergency("stopping", {})
         await self.control.close(0)
+        await self.calendar.stop()
         await asyncio.to_thread(self.sender.drain, 5_000_000)
         return DEFECT
 

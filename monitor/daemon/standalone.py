@@ -11,7 +11,7 @@ from monitor.daemon.control import account_of
 from monitor.daemon.declaring import Desk, declaration_of
 from monitor.daemon.folders import make_folders
 from monitor.daemon.issuing import issue_of
-from monitor.daemon.keyring import signer_of
+from monitor.daemon.keyring import open_ledger
 from monitor.daemon.net import LiveScope, Probers, build_net
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.registry import Registry
@@ -40,7 +40,7 @@ async def check_alone(
     )
     items = in_full(items, request["full"])
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     clock = SystemClock()
     anchor = anchor_now(clock)
     unseen = legs_of(plan)
@@ -131,7 +131,7 @@ def _appended_alone(configuration: Configuration, make: Callable[[Ledger, int], 
     """The index of the entry that `make` makes of the open ledger and the present moment."""
     agent = configuration.agent
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     clock = SystemClock()
     now_us = anchor_now(clock).wall_us
     try:
@@ -146,7 +146,7 @@ def issue_alone(configuration: Configuration, request: Mapping[str, Any]) -> dic
     """Append the issue of a report; StoreBusyError when a daemon writes."""
     agent = configuration.agent
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     clock = SystemClock()
     now_us = anchor_now(clock).wall_us
     try:

@@ -23,6 +23,7 @@ _log = structlog.get_logger("sasando.daemon")
 async def stop(daemon: "Daemon", seconds: asyncio.Task[None]) -> int:
     """Drain; 0 when everything that was seen is committed, else `INCOMPLETE`."""
     daemon.notifier.tell(STOPPING="1")
+    await daemon.calendar.stop()
     await daemon.control.close(LAST_REQUESTS_S)  # the seconds still tick: their acts are committed
     seconds.cancel()
     await asyncio.wait([seconds])

@@ -4,10 +4,10 @@ from monitor.clock import SystemClock
 from monitor.config.configuration import Configuration
 from monitor.daemon.control import ControlError
 from monitor.daemon.folders import make_folders
-from monitor.daemon.keyring import signer_of
+from monitor.daemon.keyring import open_ledger
 from monitor.ledger.entry import LogOpened
 from monitor.store.connect import place_of
-from monitor.store.ledger import Commit, Ledger
+from monitor.store.ledger import Commit
 
 
 def begin_after(configuration: Configuration, previous: bytes) -> None:
@@ -19,7 +19,7 @@ def begin_after(configuration: Configuration, previous: bytes) -> None:
     agent = configuration.agent
     make_folders(agent)
     clock = SystemClock()
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     try:
         if ledger.size:
             place = place_of(agent.store_url())

@@ -1,13 +1,11 @@
 """One submission to one witness over HTTP, its answer a stranger's: bounded in bytes and time."""
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 
-from checks.http_reply import Keeping, ReplyReader
-from checks.http_request import Place, place
-from checks.trust import verifying_context
+from checks.http_request import place
 from monitor.config.configuration import WitnessPlan
+from monitor.daemon.posting import MalformedAnswerError, post, why_unreachable
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.signer import Verifier
@@ -20,16 +18,17 @@ from monitor.ledger.witness import (
     read_conflict,
     read_cosignature,
 )
-from monitor.model import Fault
 
 PATIENCE_S = 10.0
 """For one request, from the name's resolution to the last byte."""
-_PIECE = 16_384
+_KIND = "text/plain"
 _SAID: Mapping[int, str] = {
     Code.UNKNOWN_ORIGIN: "witness.answer-unknown",
     Code.NOT_SIGNED: "witness.answer-not-signed",
 }
 
+SignedBy = Callable[[bytes], Verifier]
+"""The log's key that signed a checkpoint of it."""
 Prove = Callable[[int, int], Awaitable[tuple[bytes, ...]]]
 """`await prove(old, size)`: the consistency proof out of the log's tiles."""
 
@@ -51,7 +50,7 @@ class Exchange:
     """Submits checkpoints of one log to one witness; `known` is the size that it has cosigned."""
 
     def __init__(
-        self, plan: WitnessPlan, log: Verifier, prove: Prove, ca_file: str = "", known: int = 0
+        self, plan: WitnessPlan, log: SignedBy, prove: Prove, ca_file: str = "", known: int = 0
     ) -> None:
         self.plan = plan
         self.known = known
@@ -78,7 +77,7 @@ class Exchange:
             raise WitnessConflictError("witness.other-history", self.known, size)
         if code != Code.COSIGNED:
             raise AnswerError(_SAID.get(code, "witness.answer-code"), http=code)
-        cosigned = read_cosignature(body, note, self._log, self.plan.verifier)
+        cosigned = read_cosignature(body, note, self._log(note), self.plan.verifier)
         self.known = size
         return cosigned
 
@@ -100,32 +99,12 @@ class Exchange:
         submission = Submission(old=old, proof=await self._prove(old, size), note=note)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await _post(self._place, submission.to_bytes(), self._ca_file)
+                body = submission.to_bytes()
+                return await post(self._place, body, _KIND, MAX_ANSWER_BYTES, self._ca_file)
+        except MalformedAnswerError:
+            raise AnswerError("witness.answer-malformed") from None
         except TimeoutError:
             raise WitnessUnreachableError("witness.too-slow", seconds=int(PATIENCE_S)) from None
-        except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver takes
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        except (OSError, UnicodeError) as error:
+            why = why_unreachable(error)
             raise WitnessUnreachableError("witness.unreachable", why=why) from error
-
-
-async def _post(to: Place, content: bytes, ca_file: str) -> tuple[int, bytes]:
-    context = await asyncio.to_thread(_context, ca_file) if to.tls else None
-    reader, writer = await asyncio.open_connection(to.host, to.port, ssl=context)
-    kept = Keeping()
-    reply = ReplyReader(head_only=False, max_body=MAX_ANSWER_BYTES, keeping=kept)
-    try:
-        writer.write(to.post(content))
-        while not reply.feed(await reader.read(_PIECE)):
-            pass
-    finally:
-        writer.transport.abort()
-    if reply.end != "complete" or reply.status is None:
-        raise AnswerError("witness.answer-malformed")
-    return reply.status, bytes(kept.body)
-
-
-def _context(ca_file: str) -> ssl.SSLContext:
-    made = verifying_context(ca_file)
-    if isinstance(made, Fault):
-        raise WitnessUnreachableError("witness.unreachable", why=made.message)
-    return made

@@ -17,9 +17,10 @@ from monitor.clock import Clock
 from monitor.config.configuration import Agent
 from monitor.daemon.show import rfc3339
 from monitor.daemon.witness_exchange import Exchange, WitnessConflictError
-from monitor.ledger.checkpoint import read_unverified
+from monitor.ledger.checkpoint import open_by_any, read_unverified
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.note import parse_unverified
+from monitor.ledger.signer import Verifier
 from monitor.ledger.witness import Cosigned, short_name
 from monitor.store.errors import RolledBackError, StoreError
 from monitor.store.glance import consistency
@@ -73,9 +74,9 @@ class Witnesses:
         self._ledger = ledger
         self._clock = clock
         self._emergency = emergency
-        log, prove, ca_file = ledger.signer.verifier, self._prove, agent.ca_file
         self.standings = [
-            Standing(exchange=Exchange(plan, log, prove, ca_file)) for plan in agent.witnesses
+            Standing(exchange=Exchange(plan, self._signed_by, self._prove, agent.ca_file))
+            for plan in agent.witnesses
         ]
         for one in self.standings:
             one.newest = _earlier(short_name(one.exchange.plan.verifier), stored)
@@ -159,6 +160,10 @@ class Witnesses:
         one.failed_us = self._clock.wall_us()
         pause_ns = min(PAUSE_NS << min(one.failing - 1, 8), LONGEST_PAUSE_NS)
         one.due_ns = self._clock.boottime_ns() + pause_ns
+
+    def _signed_by(self, note: bytes) -> Verifier:
+        """Whose checkpoint this is: a hand-over may have come since it was signed."""
+        return open_by_any(note, self._ledger.verifiers)[1][0]
 
     async def _prove(self, old: int, size: int) -> tuple[bytes, ...]:
         """Out of a reader's connection, beside the writer's; not on the loop."""

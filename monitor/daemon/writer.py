@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
 from monitor.declared import Declarations
 from monitor.derive import Fold
@@ -28,6 +28,8 @@ class Defect:
 
 Outcome = Committed | StoreError | Defect
 Told = Callable[[Outcome], None]
+Act = Callable[[Ledger], Any]
+"""What the thread does to the ledger; a StoreError that it raises is its outcome."""
 
 
 class LoopPost(Protocol):
@@ -48,7 +50,7 @@ class Writer:
     def __init__(self, ledger: Ledger, post: LoopPost) -> None:
         self._ledger = ledger
         self._post = post
-        self._work: SimpleQueue[tuple[Commit, Told] | None] = SimpleQueue()
+        self._work: SimpleQueue[tuple[Act, Callable[[Any], None]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self.busy = False
         self.view = viewed(ledger.fold)
@@ -64,8 +66,12 @@ class Writer:
 
     def write(self, commit: Commit, told: Told) -> None:
         """Hand one over; `told` is called on the loop. Not while `busy`."""
+        self.act(lambda ledger: ledger.append(commit), told)
+
+    def act(self, act: Act, told: Callable[[Any], None]) -> None:
+        """Let something else be done to the ledger, as `write` does; not while `busy`."""
         self.busy = True
-        self._work.put((commit, told))
+        self._work.put((act, told))
 
     def stop(self, longest_s: float) -> bool:
         """Finish what is under way and end the thread; the ledger stays open.
@@ -78,19 +84,19 @@ class Writer:
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            commit, told = work
-            self._post(self._settle(told), self._append(commit))
+            act, told = work
+            self._post(self._settle(told), self._done(act))
 
-    def _append(self, commit: Commit) -> Outcome:
+    def _done(self, act: Act) -> Any:
         try:
-            committed = self._ledger.append(commit)
+            done = act(self._ledger)
         except StoreError as error:
             return error
         # An exception of a thread reaches nobody by itself: the daemon would only fall silent.
         except Exception as error:  # noqa: BLE001
             return Defect(error)
         self.view = viewed(self._ledger.fold)
-        return committed
+        return done
 
     def _settle(self, told: Told) -> Told:
         def settled(outcome: Outcome) -> None:
@@ -107,5 +113,6 @@ def viewed(fold: Fold) -> Fold:
     view.columns = {name: fold.columns[name][: fold.count].copy() for name in _VIEWED}
     view.incidents = dict(fold.incidents)
     view.declarations = Declarations(fold.declarations.rows())
+    view.runs = dict(fold.runs)
     view.holds = fold.holds.copy()
     return view

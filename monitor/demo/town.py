@@ -170,7 +170,7 @@ defaults:
   tls: {{interval: 3s, timeout: 2s}}
 checks:
   host: false
-packs: [availability, tls-baseline]
+packs: [availability, tls-baseline, iso27001-2022, bssn-4-2021]
 """
 
 _INVENTORY = """\

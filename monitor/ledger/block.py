@@ -44,6 +44,8 @@ class Block:
 
     anchors: Sequence[int]
     """Of each batch."""
+    walls: Sequence[int]
+    """The wall clock (µs) at which each batch was put together."""
     records: Sequence[tuple[bytes, ...]]
     """Of each batch."""
     checks: Sequence[str]
@@ -87,6 +89,7 @@ class Block:
         present = [first.present for first in firsts if first is not None]
         return cls(
             anchors=(batch.anchor,),
+            walls=(batch.wall_us,),
             records=(batch.records,),
             checks=tuple(group.check for group in groups),
             batch_rows=joined.int64s([sum(rows)]),
@@ -112,6 +115,7 @@ class Scan:
 
     plains: list[bytes] = field(default_factory=list)
     anchors: list[int] = field(default_factory=list)
+    walls: list[int] = field(default_factory=list)
     records: list[tuple[bytes, ...]] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     """Groups of each batch."""
@@ -175,6 +179,7 @@ def _read(plain: bytes, found: Scan) -> bool:
         return False
     found.plains.append(plain)
     found.anchors.append(anchor)
+    found.walls.append(wall_us)
     found.records.append(records)
     found.groups.append(groups)
     found.checks += part.checks
@@ -274,6 +279,7 @@ def _block(scan: Scan) -> Block:
     lengths, values, present = _measures(scan, raw, counts, first)
     block = Block(
         anchors=scan.anchors,
+        walls=scan.walls,
         records=scan.records,
         checks=_names(scan.checks),
         batch_rows=batch_rows,

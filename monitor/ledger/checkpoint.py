@@ -67,10 +67,12 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(origin=origin, size=int(size), root=decode_base64(root) or b"")
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> bytes:
+def sign_checkpoint(
+    checkpoint: Checkpoint, signer: NoteSigner, existing: Iterable[Signature] = ()
+) -> bytes:
     """The signed note. Only for a tree that is committed: a signature cannot be rolled back."""
     _require_origin(checkpoint, signer.verifier)
-    return sign(checkpoint.text, (signer,))
+    return sign(checkpoint.text, (signer,), existing)
 
 
 def open_checkpoint(note: bytes, verifier: Verifier) -> Checkpoint:

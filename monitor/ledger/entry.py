@@ -480,6 +480,47 @@ class KeyRotated(Record):
         return "a key that follows itself" if self.previous == self.next else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointStamped(Record):
+    """A time-stamping authority has stamped the checkpoint of `size` entries (RFC 3161).
+
+    `token` is the SHA-256 of its reply, which is kept beside the checkpoint's note; `time_us` is
+    the authority's time, `at_us` the agent's own when the token was verified.
+    """
+
+    CODE: ClassVar[int] = 22
+    authority: str
+    size: int
+    token: bytes
+    time_us: int
+    at_us: int
+
+    def _contradiction(self) -> str:
+        if self.size <= 0:
+            return f"a checkpoint of {self.size} entries"
+        return "" if len(self.token) == 32 else "its token is no SHA-256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarRan(Record):
+    """What became of the run of a calendar's job that was due at `due_us`.
+
+    `outcome` is `set` where the job entered the calendar, and later runs count from there;
+    `told` says more: a folder, or the key of a text that tells why not.
+    """
+
+    CODE: ClassVar[int] = 23
+    job: str
+    due_us: int
+    outcome: str
+    told: str
+    at_us: int
+
+    def _contradiction(self) -> str:
+        return "" if self.outcome in RUN_OUTCOMES else f"the outcome {self.outcome[:40]!r}"
+
+
+RUN_OUTCOMES = ("set", "done", "nothing", "failed")
 MAX_SILENCE_US = 31 * 86_400_000_000
 HOLD_CAUSES = ("silence", "maintenance")
 PRUNING_STEP = 256
@@ -515,6 +556,8 @@ RECORDS: Mapping[int, type[Record]] = {
         AlertsReleased,
         LogPruned,
         KeyRotated,
+        CheckpointStamped,
+        CalendarRan,
     )
 }
 

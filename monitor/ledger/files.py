@@ -33,6 +33,22 @@ def replace_durably(path: Path, content: bytes, mode: int) -> None:
     sync_directory(path.parent)
 
 
+def erase(path: Path) -> None:
+    """Overwrites a regular file with zeros and removes it; OSError where that cannot be done.
+
+    What the file system or the disk kept of it elsewhere (a journal, a snapshot, a backup, worn
+    flash) is out of reach.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(bytes(os.fstat(descriptor).st_size))
+        file.flush()
+        os.fsync(descriptor)
+    # Crash here: zeros are left under the name.
+    path.unlink()
+    sync_directory(path.parent)
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """Reads a file of at most ``limit`` bytes; OSError also where it is longer."""
     with path.open("rb") as file:

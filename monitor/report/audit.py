@@ -68,15 +68,22 @@ def audit(
 
 
 def _beside(bundle: Bundle, proof: Proof, report: Report, trusted: Sequence[Verifier]) -> None:
-    """What lies beside the report for people to read: the terms in force, and the key."""
+    """What lies beside the report for people to read: the terms in force, and the keys."""
     terms = {TEXT_NAME: report.accounting_sha256, RULES_TEXT: report.rules_sha256}
     for name, digest in terms.items():
         content = bundle.beside.get(name)
         if content is not None and hashlib.sha256(content).hexdigest() != digest:
             proof.add(None, "verify.bundle-terms", name=name)
-    key = bundle.beside.get(KEY_NAME)
-    if trusted and key is not None and key.strip() not in {v.vkey.encode() for v in trusted}:
+    keys = bundle.beside.get(KEY_NAME)
+    known = {one.vkey for one in (*trusted, *(handed.next for handed in proof.followed))}
+    if trusted and keys is not None and not _vkeys(keys) <= known:
         proof.add(None, "verify.bundle-key", name=KEY_NAME)
+
+
+def _vkeys(raw: bytes) -> set[str]:
+    """The verifier keys of the file, one a line, without its comments; "" where there is none."""
+    lines = (line.strip() for line in raw.decode("utf-8", "replace").split("\n"))
+    return {line for line in lines if line and line[0] != "#"} or {""}
 
 
 def _again(

@@ -15,6 +15,8 @@ class Heading:
 
     text: str
     level: int = 1
+    fresh: bool = False
+    """It begins a new page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

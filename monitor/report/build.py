@@ -13,6 +13,7 @@ from monitor.history import Histories
 from monitor.ledger.entry import ConfigurationInForce, SeriesDefined
 from monitor.ledger.signer import encode_base64
 from monitor.probed import probed
+from monitor.report.controls import book_lines
 from monitor.report.drilled import drill_line
 from monitor.report.gather import Gathered, Incident
 from monitor.report.hours import delay_tracks
@@ -26,10 +27,10 @@ from monitor.report.model import (
     ObjectiveLine,
     Report,
 )
-from monitor.report.postures import Read, certificates
+from monitor.report.postures import SERVICE, Read, access_lines, certificates
 from monitor.report.sites import DEBT, debt_lines, site_lines
 from monitor.rulebook import RULES_TEXT, Rulebook, Waiver
-from policies.aspects import ASPECTS, Aspect, RuleSum, outcome_of
+from policies.aspects import ASPECTS, REACH, Aspect, RuleSum, outcome_of
 from policies.availability import Piece, availability, pieces
 from policies.period import day_of
 
@@ -74,6 +75,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read, entries:
         rules_sha256=newest.texts[RULES_TEXT].hex(),
         configurations=tuple(_configurations(found.configurations, asked)),
         aspects=tuple(_aspect(one, sums, rulebook, accounting, outcomes, kept) for one in ASPECTS),
+        books=tuple(book_lines(rulebook, accounting, sums, outcomes, kept)),
         figures=done,
         standings=dict(_standings(accounting, histories, asked, counted)),
         coverage=tuple(_coverage(accounting, histories, asked)),
@@ -83,6 +85,11 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read, entries:
         debts=debts,
         drills=drills,
         certificates=tuple(certificates(found, record)),
+        access=tuple(access_lines(found, record, _services(accounting))),
+        zones_measured=any(
+            one.decided and one.key in rulebook.rules and rulebook.rules[one.key].check in REACH
+            for one in sums
+        ),
         waivers=waivers,
         declarations=tuple(found.ledgered().declarations),
         silences=tuple(row for _, row in sorted(found.silences.items())),
@@ -108,6 +115,10 @@ def deciding(histories: Histories, target: str) -> list[SeriesDefined]:
         and one.rules[0]
         and histories.ledgered.fold.until_us(one.number)
     ]
+
+
+def _services(accounting: Accounting) -> Iterator[str]:
+    return (key for key, terms in accounting.targets.items() if terms.kind == SERVICE)
 
 
 def _standings(
@@ -222,18 +233,21 @@ def _aspect(
 ) -> AspectLine:
     rules = rulebook.rules
     own = {key for key, one in rules.items() if aspect.counts(one.check, one.controls)}
+    against = {key for key, one in rules.items() if aspect.speaks_against(one.check, one.controls)}
     named = {key.rpartition("/")[2] for key in own}
     measured = {
         (one.policy, one.id) for one in accounting.objectives if named & set(one.measured_by)
     }
-    counted = tuple(one for one in sums if f"{one.policy}/{one.rule}" in own)
+    counted = tuple(one for one in sums if one.key in own)
+    disproving = tuple(one for one in sums if one.key in against and one.incidents)
     objectives = tuple(one for one in outcomes if (one.policy, one.objective) in measured)
     drilled = kept if aspect.drills else ()
     words = [one.outcome for one in objectives]
     return AspectLine(
         aspect=aspect,
-        outcome=outcome_of(aspect, counted, words, drilled),
+        outcome=outcome_of(aspect, counted, words, drilled, disproving),
         sums=counted,
+        against=disproving,
         objectives=objectives,
         drills=len(drilled),
     )

@@ -3,7 +3,8 @@
     README.md README.id.md    how to check, with and without this program
     report/…                  the report's files
     log/…                     the log as C2SP tlog-tiles, with its evidence
-    keys/log.vkey             the log's verifier key, to compare with one from elsewhere
+    keys/log.vkey             the log's verifier keys, to compare with some from elsewhere
+    keys/tsa-NAME.pem         the roots of time-stamping authorities, likewise
     accounting.json rules.json  the terms in force
     checklog.go               checks the log with Go's own packages
 

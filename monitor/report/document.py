@@ -5,9 +5,18 @@ Both renderers (HTML and PDF) set this document, so that they cannot say differe
 
 from monitor.report.blocks import Block, Document
 from monitor.report.model import Report
-from monitor.report.sections import cover, events, method, time
-from monitor.report.sections.common import told
-from monitor.spoken import day, month
+from monitor.report.sections import (
+    controls,
+    cover,
+    delay,
+    events,
+    method,
+    redundancy,
+    security,
+    time,
+)
+from monitor.report.sections.common import span, told
+from monitor.spoken import month
 from monitor.text import Language
 from policies.period import day_of
 
@@ -17,17 +26,19 @@ def document_of(report: Report, note: bytes, lang: Language) -> Document:
     blocks: list[Block] = [
         *cover.cover(report, lang),
         *time.availability(report, lang),
-        *time.delays(report, lang),
+        *delay.delays(report, lang),
         *events.incidents(report, lang),
-        *events.redundancy(report, lang),
-        *events.certificates(report, lang),
+        *redundancy.redundancy(report, lang),
+        *security.certificates(report, lang),
+        *security.access(report, lang),
         *events.waivers(report, lang),
         *events.owed(report, lang),
         *time.unobserved(report, lang),
         *events.declarations(report, lang),
         *method.method(report, lang),
         *method.proof(report, note, lang),
-        *cover.mapping(report, lang),
+        *controls.mapping(report, lang),
+        *time.appendix(report, lang),
     ]
     return Document(
         lang=lang,
@@ -45,4 +56,4 @@ def _subtitle(report: Report, lang: Language) -> str:
     after = day_of(report.asked.period.window[1] + 1, report.asked.period.zone)
     if first.day == 1 and after.day == 1 and (first.year, first.month) == (last.year, last.month):
         return month(first, lang)
-    return told("span", lang, first=day(first, lang), last=day(last, lang))
+    return span(report, lang)

@@ -49,7 +49,10 @@ from policies.aspects import RuleSum
 from policies.period import Moments
 
 HOUR_US = 3_600_000_000
-MOST_TLS_SERIES = 5_000
+MOST_POSTURES = 5_000
+"""Series whose newest evidence record is remembered."""
+SHOWN = ("tls", "web")
+"""Checks whose evidence records a report tells of."""
 DRILL = "drill"
 
 
@@ -110,7 +113,7 @@ class Gathered:
     seen: Counter[Seen] = field(default_factory=Counter)
     """Rows in which some rule was not met."""
     postures: dict[int, Posture] = field(default_factory=dict)
-    """Of the series of tls."""
+    """Of the series of the checks in SHOWN."""
     drills: list[tuple[int, OperatorAct]] = field(default_factory=list)
     configurations: list[tuple[int, ConfigurationInForce]] = field(default_factory=list)
     losses: Counter[str] = field(default_factory=Counter)
@@ -231,16 +234,16 @@ class Gathered:
         np.add.at(self._calm, definitions[calm & inside], 1)
         rest = (column[~calm & inside].tolist() for column in (definitions, digits, faults))
         self.seen.update(map(Seen, *rest))
-        if "tls" in block.checks:
+        if any(check in SHOWN for check in block.checks):
             self._postures(block, at_us, inside)
 
     def _postures(self, block: Block, at_us: Ints, inside: Bools) -> None:
-        tls = np.array([check == "tls" for check in block.checks])
-        mine = np.flatnonzero(np.repeat(tls, block.group_rows) & inside & (block.record > 0))
+        shown = np.array([check in SHOWN for check in block.checks])
+        mine = np.flatnonzero(np.repeat(shown, block.group_rows) & inside & (block.record > 0))
         batches = np.repeat(np.arange(len(block)), block.batch_rows)
         columns = (block.series, block.record, at_us, batches)
         for n, place, at, batch in zip(*(c[mine].tolist() for c in columns), strict=True):
-            if n in self.postures or len(self.postures) < MOST_TLS_SERIES:
+            if n in self.postures or len(self.postures) < MOST_POSTURES:
                 self.postures[n] = Posture(at, block.records[batch][place - 1])
 
     def _derived(self, changes: Changes) -> None:

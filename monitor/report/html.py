@@ -9,14 +9,16 @@ from monitor.report.letters import plain
 _STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans","DejaVu Sans",sans-serif;color:#1c1c1c;background:#fff;
 margin:0 auto;max-width:62rem;padding:1.5rem}
-h1{font-size:1.7rem;line-height:1.2;margin:0}
+h1{font-size:1.7rem;line-height:1.2;margin:0}h2,h3,p,figcaption{overflow-wrap:anywhere}
 header p{margin:.2rem 0 1.5rem;color:#555;font-size:1.15rem}
 h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:2px solid #1d4f91;padding-bottom:.2rem}
 h3{font-size:1.05rem;margin:1.4rem 0 .4rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.87rem;margin:.6rem 0}
 th{text-align:left;background:#eef2f7;border-bottom:1px solid #9db1c9}
-th,td{padding:.28rem .5rem;vertical-align:top;overflow-wrap:anywhere}
+th,td{padding:.28rem .5rem;vertical-align:top}td{overflow-wrap:anywhere}
 td{border-bottom:1px solid #e3e3e3}
+/* Of a head no letter is parted from its word: the column grows. */
+th,td.n{overflow-wrap:normal}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 dl{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.15rem 1rem;margin:.6rem 0}
 dt{color:#555}dd{margin:0;overflow-wrap:anywhere}
@@ -24,7 +26,7 @@ figure{margin:1rem 0}figcaption{font-size:.85rem;color:#444}
 figure svg{width:100%;height:auto;display:block}
 .note{font-size:.85rem;color:#444}pre{background:#f4f4f4;padding:.7rem;overflow-x:auto;font-size:.82rem}
 @media print{body{font-size:10pt;max-width:none;padding:0}h2,h3{break-after:avoid}
-tr,figure{break-inside:avoid}thead{display:table-header-group}pre{white-space:pre-wrap}}
+.fresh{break-before:page}tr,figure{break-inside:avoid}thead{display:table-header-group}pre{white-space:pre-wrap}}
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -55,8 +57,9 @@ def _page(document: Document) -> Iterator[str]:
 
 def _block(block: Block) -> str:
     match block:
-        case Heading(text=text, level=level):
-            return f"<h{level + 1}>{escape(text)}</h{level + 1}>"
+        case Heading(text=text, level=level, fresh=fresh):
+            page = " class=fresh" if fresh else ""
+            return f"<h{level + 1}{page}>{escape(text)}</h{level + 1}>"
         case Paragraph(text=text, note=note):
             return f"<p{' class=note' if note else ''}>{escape(text)}</p>"
         case Facts(pairs=pairs):

@@ -14,7 +14,7 @@ from monitor.figures import Asked, Figure
 from monitor.goals import Outcome
 from monitor.holds import SilenceRow
 from monitor.report.gather import Incident
-from monitor.rulebook import RuleTerms, Waiver
+from monitor.rulebook import BookTerms, ControlTerms, RuleTerms, Waiver
 from policies.aspects import Aspect, AspectOutcome, RuleSum
 from policies.availability import Availability, Piece
 from policies.debt import RedundancyTime
@@ -61,9 +61,38 @@ class AspectLine:
     aspect: Aspect
     outcome: AspectOutcome
     sums: tuple[RuleSum, ...]
+    against: tuple[RuleSum, ...]
+    """Of rules whose violations alone count to it: those that were violated."""
     objectives: tuple[ObjectiveLine, ...]
     """Those measured by a rule that counts to it."""
     drills: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlLine:
+    """One control of a rule book, what it came to, and by what."""
+
+    terms: ControlTerms
+    outcome: AspectOutcome
+    """Never met: a control asks for more than a probe can see."""
+    rules: tuple[str, ...]
+    """Those that said yes or no of it, or were violated, by their keys."""
+    targets: int
+    decided: int
+    """Observations that said yes or no."""
+    standing: int
+    """Violations that neither a waiver nor an objective answers for."""
+    objectives: int
+    missed: int
+    drills: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookLine:
+    """A rule book that the measurements are held against."""
+
+    terms: BookTerms
+    controls: tuple[ControlLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,19 +150,48 @@ class SiteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GapLine:
+    """One gap of a drill; times since its first probe."""
+
+    since_us: int
+    until_us: int | None
+    """None: nothing answered any more."""
+    least_us: int
+    most_us: int | None
+    lost: int
+    first_path: bool | None
+    """Whether the path after it was the first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrillLine:
     """One failover that was measured."""
 
     entry: int
     link: str
+    address: str
     started_us: int | None
     outcome: str
     ended: str
+    length_us: int | None
+    """From the first numbered probe to the last."""
+    sent: int | None
+    answered: int | None
+    lost: int | None
+    unmeasured: int | None
+    gaps: tuple[GapLine, ...]
+    """The longest ones, in the order of time."""
+    gap_count: int
     longest_least_us: int | None
     longest_most_us: int | None
     """Between these two lies the longest gap; the upper one is None where it never ended."""
     allowed_us: int | None
+    paths: tuple[tuple[str, ...] | None, ...]
+    """Routers before, during and after; None: no look found them."""
     path_changed: bool | None
+    path_returned: bool | None
+    authorised_by: str
+    letter: str
     author: str
     reason: str
 
@@ -165,6 +223,28 @@ class CertificateLine:
     hostname_matches: bool | None
     not_after_us: int | None
     key: str | None
+    post_quantum: bool | None
+    """Whether a post-quantum group is accepted; None: nobody asked, or the answer told nothing."""
+    client_certificate: str | None
+    """Whether the server asks for one: no, asked, required."""
+    outside: Mapping[str, int]
+    """How many accepted suites lie outside each profile that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLine:
+    """What somebody without a name was shown of one target; None: nothing measured it."""
+
+    target: str
+    family: int | None
+    """None: nothing of it was measured at all."""
+    seen_us: int | None
+    open: tuple[str, ...] | None
+    """Paths that should be closed and are not; empty only when each of them was decided."""
+    undecided: tuple[str, ...]
+    insecure_logins: tuple[str, ...] | None
+    """What is wrong with the login's transport; empty only when page and login were read."""
+    client_certificate: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +286,7 @@ class Report:
     rules_sha256: str
     configurations: tuple[ConfigurationLine, ...]
     aspects: tuple[AspectLine, ...]
+    books: tuple[BookLine, ...]
     figures: tuple[Figure, ...]
     standings: Mapping[tuple[str, str, str], tuple[Piece, ...]]
     """How each moment counts, by policy, objective and target."""
@@ -216,6 +297,9 @@ class Report:
     debts: tuple[DebtLine, ...]
     drills: tuple[DrillLine, ...]
     certificates: tuple[CertificateLine, ...]
+    access: tuple[AccessLine, ...]
+    zones_measured: bool
+    """Whether any rule judged what one zone reaches of another, or which ports are open."""
     waivers: tuple[Waiver, ...]
     declarations: tuple[DeclarationRow, ...]
     silences: tuple[SilenceRow, ...]

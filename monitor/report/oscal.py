@@ -1,7 +1,8 @@
 """The verdicts as OSCAL assessment results, version 1.2 (NIST). Pure.
 
 Each aspect is an observation; only an aspect that was met or was not met is a finding too, because
-OSCAL's findings are satisfied or not satisfied and know nothing in between. Identifiers follow
+OSCAL's findings are satisfied or not satisfied and know nothing in between. A control of a rule
+book is a finding where it was not met; it never is satisfied. Identifiers follow
 from log, tree and period, so that the same report has the same ones.
 """
 
@@ -11,7 +12,7 @@ import uuid
 from typing import Any
 
 from monitor.figures_shown import rfc3339
-from monitor.report.model import AspectLine, Report
+from monitor.report.model import AspectLine, BookLine, ControlLine, Report
 from policies.aspects import AspectOutcome
 
 OSCAL_JSON = "report.oscal.json"
@@ -42,7 +43,8 @@ def control_id(control: str) -> str:
     """OSCAL's token of a control: `nist-800-53:CP-8(2)` is `cp-8.2`."""
     book, _, name = control.partition(":")
     told = re.sub(r"\((\d+)\)", r".\1", name).lower()
-    return f"{_BOOKS[book]}-{told}" if _BOOKS[book] else told
+    prefix = _BOOKS.get(book, book)
+    return f"{prefix}-{told}" if prefix else told
 
 
 def _results(report: Report) -> dict[str, Any]:
@@ -91,6 +93,12 @@ def _selection(report: Report) -> dict[str, Any]:
         one for one in report.aspects if one.outcome is not AspectOutcome.NOT_MEASURABLE
     ] or report.aspects
     controls = {control_id(control) for one in measured for control in one.aspect.controls}
+    controls |= {
+        control_id(f"{book.terms.book}:{one.terms.id}")
+        for book in report.books
+        for one in book.controls
+        if one.outcome is not AspectOutcome.NOT_MEASURABLE
+    }
     return {"include-controls": [{"control-id": name} for name in sorted(controls)]}
 
 
@@ -127,6 +135,9 @@ def _observation(report: Report, place: int, line: AspectLine) -> dict[str, Any]
 
 def _findings(report: Report) -> dict[str, Any]:
     found = [_finding(report, one) for one in report.aspects if one.outcome in _FOUND]
+    for book in report.books:
+        broken = [one for one in book.controls if one.outcome is AspectOutcome.NOT_MET]
+        found += [_broken(report, book, one) for one in broken]
     return {"findings": found} if found else {}
 
 
@@ -144,6 +155,23 @@ def _finding(report: Report, line: AspectLine) -> dict[str, Any]:
         "related-observations": [
             {"observation-uuid": _uuid(report, f"observation/{line.aspect.id}")}
         ],
+    }
+
+
+def _broken(report: Report, book: BookLine, line: ControlLine) -> dict[str, Any]:
+    """The finding of a control that was not met."""
+    state, reason = _FOUND[AspectOutcome.NOT_MET]
+    name = f"{book.terms.book}:{line.terms.id}"
+    rules = ", ".join(line.rules) or "–"
+    return {
+        "uuid": _uuid(report, f"finding/{book.terms.policy}/{name}"),
+        "title": f"{name} ({book.terms.policy} {book.terms.version})",
+        "description": f"Verdict: {line.outcome}. Rules: {rules}.",
+        "target": {
+            "type": "objective-id",
+            "target-id": control_id(name),
+            "status": {"state": state, "reason": reason},
+        },
     }
 
 

@@ -17,8 +17,8 @@ from monitor.report.blocks import Block, Document, Facts, Heading, Paragraph, Pl
 from monitor.report.letters import breakable, in_print
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FACT, CELL = 72, 18
-"""Letters in a row that fit into a line of facts (a hash), and into a cell of a table."""
+HEADING, FACT, CELL = 56, 72, 18
+"""Letters in a row that fit into a heading, a line of facts (a hash), and a cell of a table."""
 
 
 class PdfError(LedgerError):
@@ -72,10 +72,11 @@ def _broken(text: str, longest: int) -> str:
 
 def _block(block: Block, place: int) -> dict[str, Any]:
     match block:
-        case Heading(text=text, level=level):
-            return {"kind": "heading", "text": in_print(text), "level": level}
+        case Heading(text=text, level=level, fresh=fresh):
+            shown = _broken(text, HEADING)
+            return {"kind": "heading", "text": shown, "level": level, "fresh": fresh}
         case Paragraph(text=text, note=note):
-            return {"kind": "paragraph", "text": in_print(text), "note": note}
+            return {"kind": "paragraph", "text": _broken(text, FACT), "note": note}
         case Facts(pairs=pairs):
             return {
                 "kind": "facts",

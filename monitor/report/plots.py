@@ -120,7 +120,7 @@ def _delay(track: DelayTrack, period: Period, lang: Language) -> Iterator[str]:
             )
         gap = last_us is not None and bucket.started_us != last_us + track.bucket_us
         if (gap or bucket.mean_us is None) and run:
-            yield path(run, "#1d4f91")
+            yield _mean(run, bar)
             run = []
         last_us = bucket.started_us
         if bucket.mean_us is None or bucket.least_us is None or bucket.most_us is None:
@@ -132,7 +132,15 @@ def _delay(track: DelayTrack, period: Period, lang: Language) -> Iterator[str]:
         yield box(x, high, max(bar, 0.6), max(low - high, 0.5), "#c6d6ea")
         run.append((x + bar / 2, mean))
     if run:
-        yield path(run if len(run) > 1 else [run[0], (run[0][0] + 0.6, run[0][1])], "#1d4f91")
+        yield _mean(run, bar)
+
+
+def _mean(run: Sequence[tuple[float, float]], bar: float) -> str:
+    """A line through the middles of the hours; of one hour alone across all of it."""
+    if len(run) == 1:
+        ((x, y),) = run
+        run = [(x - bar / 2, y), (x + bar / 2, y)]
+    return path(run, "#1d4f91")
 
 
 def _height(ms: float, top_ms: float) -> float:

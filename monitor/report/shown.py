@@ -15,15 +15,19 @@ from monitor.model import Severity
 from monitor.report.gather import Incident
 from monitor.report.model import (
     VERSION,
+    AccessLine,
     AspectLine,
+    BookLine,
     CertificateLine,
     Coverage,
     DelayTrack,
     DrillLine,
+    GapLine,
     Report,
     SiteLine,
 )
 from monitor.spoken import rounded
+from policies.aspects import RuleSum
 
 REPORT_JSON = "report.json"
 """Its name among the files of a report."""
@@ -59,6 +63,7 @@ def shown(report: Report) -> dict[str, Any]:
             for one in report.configurations
         ],
         "aspects": [_aspect(one) for one in report.aspects],
+        "books": [_book(one) for one in report.books],
         "coverage": [_coverage(report, one) for one in report.coverage],
         "delays": [_delays(one) for one in report.delays],
         "incidents": [_incident(one, zone) for one in report.incidents],
@@ -76,6 +81,8 @@ def shown(report: Report) -> dict[str, Any]:
         ],
         "drills": [_drill(one, zone) for one in report.drills],
         "certificates": [_certificate(one, zone) for one in report.certificates],
+        "access": [_access(one, zone) for one in report.access],
+        "zones_measured": report.zones_measured,
         "waivers": [
             {
                 "policy": one.policy,
@@ -120,18 +127,46 @@ def _aspect(line: AspectLine) -> dict[str, Any]:
             }
             for one in line.objectives
         ],
-        "rules": [
+        "rules": [_sum(one) for one in line.sums],
+        "rules_against": [_sum(one) for one in line.against],
+    }
+
+
+def _sum(one: RuleSum) -> dict[str, Any]:
+    return {
+        "rule": one.key,
+        "target": one.target,
+        "compliant": one.compliant,
+        "violated": one.violated,
+        "indeterminate": one.indeterminate,
+        "incidents": one.incidents,
+        "waived": one.waived,
+        "judged_by_objective": one.by_objective,
+    }
+
+
+def _book(book: BookLine) -> dict[str, Any]:
+    terms = book.terms
+    return {
+        "policy": terms.policy,
+        "version": terms.version,
+        "book": terms.book,
+        "title": dict(terms.title),
+        "controls": [
             {
-                "rule": f"{one.policy}/{one.rule}",
-                "target": one.target,
-                "compliant": one.compliant,
-                "violated": one.violated,
-                "indeterminate": one.indeterminate,
-                "incidents": one.incidents,
-                "waived": one.waived,
-                "judged_by_objective": one.by_objective,
+                "control": one.terms.id,
+                "title": dict(one.terms.title),
+                "attested": one.terms.attested,
+                "outcome": one.outcome.value,
+                "rules": list(one.rules),
+                "targets": one.targets,
+                "decided": one.decided,
+                "standing": one.standing,
+                "objectives": one.objectives,
+                "missed": one.missed,
+                "drills": one.drills,
             }
-            for one in line.sums
+            for one in book.controls
         ],
     }
 
@@ -220,19 +255,45 @@ def _site(one: SiteLine) -> dict[str, Any]:
 
 
 def _drill(one: DrillLine, zone: tzinfo) -> dict[str, Any]:
+    before, during, after = (None if path is None else list(path) for path in one.paths)
     return {
         "entry": one.entry,
         "link": one.link,
+        "address": one.address,
         "started": _moment(one.started_us, zone),
         "outcome": one.outcome,
         "ended": one.ended,
+        "length_us": one.length_us,
+        "sent": one.sent,
+        "answered": one.answered,
+        "lost": one.lost,
+        "unmeasured": one.unmeasured,
+        "gaps": [_gap(gap) for gap in one.gaps],
+        "gap_count": one.gap_count,
         "longest_gap_least_us": one.longest_least_us,
         "longest_gap_most_us": one.longest_most_us,
         "allowed_us": one.allowed_us,
         "kept": one.kept,
+        "path_before": before,
+        "path_during": during,
+        "path_after": after,
         "path_changed": one.path_changed,
+        "path_returned": one.path_returned,
+        "authorised_by": one.authorised_by,
+        "letter": one.letter,
         "author": one.author,
         "reason": one.reason,
+    }
+
+
+def _gap(one: GapLine) -> dict[str, Any]:
+    return {
+        "since_us": one.since_us,
+        "until_us": one.until_us,
+        "least_us": one.least_us,
+        "most_us": one.most_us,
+        "lost": one.lost,
+        "first_path": one.first_path,
     }
 
 
@@ -247,6 +308,21 @@ def _certificate(one: CertificateLine, zone: tzinfo) -> dict[str, Any]:
         "hostname_matches": one.hostname_matches,
         "not_after": _moment(one.not_after_us, zone),
         "key": one.key,
+        "post_quantum": one.post_quantum,
+        "client_certificate": one.client_certificate,
+        "suites_outside": dict(one.outside),
+    }
+
+
+def _access(one: AccessLine, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "target": one.target,
+        "family": one.family,
+        "seen": _moment(one.seen_us, zone),
+        "open_paths": None if one.open is None else list(one.open),
+        "undecided_paths": list(one.undecided),
+        "insecure_logins": None if one.insecure_logins is None else list(one.insecure_logins),
+        "client_certificate": one.client_certificate,
     }
 
 

@@ -1,8 +1,9 @@
 """A database's log as a directory that anybody can check: C2SP tlog-tiles, and the evidence.
 
 Written: `checkpoint`, `tile/<L>/<N>[.p/<W>]`, `tile/entries/<N>[.p/<W>]`, `evidence/<sha256>`, and
-`cosigned/<n>`, the newest checkpoint that each witness cosigned, and `pruned` where the log does
-not begin at entry 0.
+`cosigned/<n>`, the newest checkpoint that each witness cosigned, `stamped/<size>-<n>.checkpoint`
+with its time stamp `.tsr`, `pruned` where the log does not begin at entry 0, and
+`handover/<entry>`, the checkpoint with which each outgoing key vouches for the next one.
 The directory appears whole or not at all: it is made under another name and renamed. It holds no
 key, because a key found beside what it verifies proves nothing.
 """
@@ -17,7 +18,9 @@ from monitor.derive import named_records, read_entry
 from monitor.ledger.checkpoint import Checkpoint, read_unverified
 from monitor.ledger.entry import EntryError
 from monitor.ledger.files import create_durably, sync_directory
+from monitor.ledger.handover import HANDOVER, signed_by_two
 from monitor.ledger.merkle import HASH_BYTES
+from monitor.ledger.stamp import REPLY, STAMPED
 from monitor.ledger.tiles import PRUNED, TILE_WIDTH, TilePath, encode_bundle, paths_of
 from monitor.store.errors import StoreError
 from monitor.store.pinned import PinnedDatabase
@@ -30,10 +33,12 @@ def export(
     folder: Path,
     progress: Callable[[int, int], None] = lambda _done, _size: None,
     note: bytes | None = None,
+    least: int = 0,
 ) -> Checkpoint:
     """Write the log up to its newest kept checkpoint; returns what that checkpoint claims.
 
-    `note` is a newer checkpoint of the same log (the high-water mark), where there is one. Not
+    `note` is a newer checkpoint of the same log (the high-water mark), where there is one. With
+    `least` the log is written up to the first checkpoint that covers so many entries. Not
     verified: `monitor.verify` does that, best on the export itself. Raises StoreError.
     """
     if folder.exists() or folder.is_symlink():
@@ -42,7 +47,7 @@ def export(
     try:
         with PinnedDatabase(url) as source:
             growing.mkdir(parents=True)
-            head = _write(source, growing, progress, note)
+            head = _write(source, growing, progress, note, least)
         sync_directory(growing)
         # Crash here: only the temporary directory is there.
         growing.rename(folder)
@@ -60,17 +65,15 @@ def _write(
     folder: Path,
     progress: Callable[[int, int], None],
     note: bytes | None,
+    least: int,
 ) -> Checkpoint:
     _, size, _ = source.head()
     notes = [kept for _, kept in source.checkpoints()] + ([note] if note is not None else [])
     kept = [(read_unverified(one), one) for one in notes]
-    head, newest = max(
-        (pair for pair in kept if 0 < pair[0].size <= size),
-        key=lambda pair: pair[0].size,
-        default=(None, b""),
-    )
-    if head is None:
-        raise StoreError("store.export-incomplete", what="checkpoint", index=0)
+    within = sorted((p for p in kept if 0 < p[0].size <= size), key=lambda pair: pair[0].size)
+    if not within or within[-1][0].size < least:
+        raise StoreError("store.export-incomplete", what="checkpoint", index=least)
+    head, newest = next(p for p in within if p[0].size >= least) if least else within[-1]
     (folder / "evidence").mkdir()
     entries = source.entries(head.size)
     boundary, _ = pruned = source.pruned() or (0, 0)
@@ -85,7 +88,11 @@ def _write(
         else:
             _tile(source, folder, path, path.level)
     create_durably(folder / "checkpoint", newest, _MODE)
+    for at, one in kept:
+        if at.size <= head.size and signed_by_two(one, head.origin):
+            _place(folder / HANDOVER / str(at.size - 1), one)
     _cosigned(source, folder, head.size)
+    _stamped(source, folder, head.size)
     return head
 
 
@@ -94,6 +101,14 @@ def _cosigned(source: PinnedDatabase, folder: Path, size: int) -> None:
     found = {witness: note for witness, at, note in source.cosigned() if (at or 0) <= size}
     for number, note in enumerate(found.values()):
         _place(folder / "cosigned" / str(number), note)
+
+
+def _stamped(source: PinnedDatabase, folder: Path, size: int) -> None:
+    """Every time-stamped checkpoint that the exported log reaches: `stamped/<size>-<n>`."""
+    found = [(at or 0, note, reply) for at, note, reply in source.stamped() if (at or 0) <= size]
+    for number, (at, note, reply) in enumerate(found):
+        _place(folder / "stamped" / f"{at}-{number}{STAMPED}", note)
+        _place(folder / "stamped" / f"{at}-{number}{REPLY}", reply)
 
 
 def _tile(source: PinnedDatabase, folder: Path, path: TilePath, level: int) -> None:

@@ -32,6 +32,8 @@ class Glance:
     fold: Fold
     cosigned: dict[str, tuple[int, bytes]]
     """(size, note) of the newest cosignature of each witness, as stored."""
+    stamped: dict[str, tuple[int, bytes]]
+    """(size, reply) of the newest time stamp of each authority, as stored."""
 
 
 def glance(url: str) -> Glance:
@@ -50,9 +52,18 @@ def glance(url: str) -> Glance:
                 note = kept_note
             series = reader.all_series(connection)
             cosigned = reader.newest_cosigned(connection)
+            stamped = reader.newest_stamped(connection)
     except EntryError as error:
         raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
-    return Glance(origin=origin, size=size, note=note, series=series, fold=fold, cosigned=cosigned)
+    return Glance(
+        origin=origin,
+        size=size,
+        note=note,
+        series=series,
+        fold=fold,
+        cosigned=cosigned,
+        stamped=stamped,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,11 @@ from monitor.ledger.checkpoint import Checkpoint, open_by_any, sign_checkpoint
 from monitor.ledger.entry import EntryError
 from monitor.ledger.epochs import in_force
 from monitor.ledger.errors import LedgerError
+from monitor.ledger.handover import signatures_on, signed_by_two
 from monitor.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from monitor.ledger.note import Signature, parse_unverified
 from monitor.ledger.signer import NoteSigner, Verifier
+from monitor.ledger.stamp import Stamped
 from monitor.ledger.tiles import TileTree, hash_reader
 from monitor.ledger.witness import Cosigned
 from monitor.model import Delivery, OutboxRow
@@ -68,8 +71,12 @@ class Commit:
     records: Mapping[bytes, bytes] = field(default_factory=dict)
     messages: Sequence[Message] = ()
     settled: Sequence[Delivery] = ()
+    stamps: Sequence[Stamped] = ()
+    """Time-stamped checkpoints that entries of this commit tell of."""
     at_us: int = 0
     """Wall clock, for the hour of the kept checkpoint only."""
+    heir: NoteSigner | None = None
+    """Who signs after this commit, whose only entry hands the log over to that key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +108,8 @@ class Ledger:
         self._snapshot_at = 0
         self._unsaved: tuple[int, bytes] | None = None
         self._kept = self._keeping = (-1, -1)  # (hour, size of the newest, -1 when it stays)
+        self._own_notes: list[bytes] = []
+        """Newest kept checkpoint and mark, as they were found at the start."""
         self._doubt: tuple[int, bytes] | None = None  # (size, root) if a COMMIT did succeed
         self.note: bytes | None = None
         self._offered: deque[Cosigned] = deque(maxlen=MOST_COSIGNED)
@@ -130,7 +139,7 @@ class Ledger:
             ledger_closed(lock, engine)
             raise
         if ledger.size:
-            ledger._signed(ledger.size, ())
+            ledger._signed(ledger.size, (), ledger._vouching())
         return ledger
 
     @property
@@ -142,6 +151,12 @@ class Ledger:
     def origin(self) -> str:
         """The log's name, which is its key's."""
         return self.signer.verifier.name
+
+    @property
+    def verifiers(self) -> tuple[Verifier, ...]:
+        """The key in force, then every one that was; what a checkpoint of ours is signed by."""
+        outgoing = (out for _, out, _ in reversed(self.fold.rotations))
+        return (self.signer.verifier, *(Verifier.parse(vkey) for vkey in outgoing))
 
     def append(self, commit: Commit) -> Committed:
         """Commit and sign; on StoreError the same commit may, and must, be tried again.
@@ -157,7 +172,8 @@ class Ledger:
             raise store_error(error, place_of(self.url)) from error
         if self._was_committed(commit):
             first = self.tree.size - len(commit.entries)
-            return self._signed(first, tuple(_outbox_row(m, first) for m in commit.messages))
+            outbox = tuple(_outbox_row(m, first) for m in commit.messages)
+            return self._handed(self._signed(first, outbox), commit.heir)
         self._require_key()
         first = self.tree.size
         grown, tiles = self.tree.append(leaf_hash(raw) for raw in commit.entries)
@@ -173,6 +189,7 @@ class Ledger:
                 _store_entries(connection, first, commit)
                 apply_changes(connection, changes, tiles)
                 _store_outbox(connection, outbox, commit.settled)
+                _store_stamps(connection, commit.stamps)
                 self._advance_tree(connection, first, grown)
                 self._keep_checkpoint(connection, commit.at_us)
                 offered = tuple(self._offered)
@@ -186,7 +203,7 @@ class Ledger:
         self._kept = self._keeping
         if snapshot:
             self._snapshot_at = grown.size
-        return self._signed(first, outbox)
+        return self._handed(self._signed(first, outbox), commit.heir)
 
     def offer(self, cosigned: Cosigned) -> None:
         """A verified cosignature, to be kept with the next commit. Any thread may call it."""
@@ -209,16 +226,20 @@ class Ledger:
         finally:
             ledger_closed(self._lock, self.engine)
 
-    def sign(self) -> bytes:
-        """The checkpoint of the tree as it stands."""
-        head = Checkpoint(origin=self.origin, size=self.tree.size, root=self.tree.root())
-        return sign_checkpoint(head, self.signer)
+    def sign(self, kept: Iterable[Signature] = ()) -> bytes:
+        """The checkpoint of the tree as it stands, with signatures that it bears already."""
+        return sign_checkpoint(self._head(), self.signer, kept)
 
-    def _signed(self, first: int, outbox: tuple[OutboxRow, ...]) -> Committed:
+    def _head(self) -> Checkpoint:
+        return Checkpoint(origin=self.origin, size=self.tree.size, root=self.tree.root())
+
+    def _signed(
+        self, first: int, outbox: tuple[OutboxRow, ...], kept: Iterable[Signature] = ()
+    ) -> Committed:
         unsigned = ""
         self.note = None
         try:
-            self.note = self.sign()
+            self.note = self.sign(tuple(kept))
             self._unsaved = (self.tree.size, self.note)
             anchor.advance(self.mark, self.note)
         except (LedgerError, OSError) as error:
@@ -231,6 +252,39 @@ class Ledger:
             unsigned=unsigned,
             outbox=outbox,
         )
+
+    def _handed(self, committed: Committed, heir: NoteSigner | None) -> Committed:
+        """The next key signs from here on, and this tree beside the outgoing one.
+
+        Crash before, at any point: the entry is there or it is not, and the next start opens the
+        log with the key that the entries say is in force.
+        """
+        if heir is None:
+            return committed
+        self.signer = heir
+        kept = () if committed.note is None else parse_unverified(committed.note).signatures
+        return self._signed(committed.first, committed.outbox, kept)
+
+    def vouch(self, outgoing: NoteSigner) -> None:
+        """Let an outgoing key sign the tree that ends with its hand-over, if nothing came after.
+
+        A key that cannot sign leaves it at what there is.
+        """
+        rotations, head = self.fold.rotations, self._head()
+        if not rotations or (self.size, outgoing.verifier.vkey) != (
+            rotations[-1][0] + 1,
+            rotations[-1][1],
+        ):
+            return
+        try:
+            signatures = parse_unverified(sign_checkpoint(head, outgoing)).signatures
+        except LedgerError:
+            return
+        self._signed(self.size, (), signatures)
+
+    def _vouching(self) -> tuple[Signature, ...]:
+        """What outgoing keys signed of the very tree that stands: a hand-over just before."""
+        return signatures_on(self._head().text, self._own_notes, self.verifiers[1:])
 
     def _was_committed(self, commit: Commit) -> bool:
         """Whether a COMMIT that failed, as far as we were told, is in the database after all."""
@@ -272,6 +326,7 @@ class Ledger:
         note = anchor.read(self.mark)
         if note is None:
             return
+        self._own_notes.append(note)
         mark = self._own(note, str(self.mark))
         here: dict[str, str | int] = {
             "mark": mark.size,
@@ -295,6 +350,7 @@ class Ledger:
         with self.engine.connect() as connection:
             note = connection.execute(newest.limit(1)).scalar()
         if note is not None:
+            self._own_notes.append(bytes(note))
             self._own(bytes(note), place_of(self.url))
 
     def _require_key(self) -> None:
@@ -308,8 +364,7 @@ class Ledger:
         """The checkpoint, signed by a key that was in force at its size."""
         rotations = self.fold.rotations
         try:
-            keys = [self.signer.verifier, *(Verifier.parse(out) for _, out, _ in rotations)]
-            head, by = open_by_any(note, keys)
+            head, by = open_by_any(note, self.verifiers)
             if not any(in_force(one.vkey, head.size, rotations) for one in by):
                 raise RolledBackError("store.other-key", place=place)
             return head
@@ -329,7 +384,7 @@ class Ledger:
             raise StoreError("store.swapped", place=place_of(self.url), size=first)
 
     def _keep_checkpoint(self, connection: Connection, at_us: int) -> None:
-        """Keep the newest checkpoint and the first one of each hour since the start."""
+        """Keep the newest checkpoint, each hour's first since the start, and each hand-over's."""
         if self._unsaved is None:
             return
         size, note = self._unsaved
@@ -339,7 +394,8 @@ class Ledger:
         if newest < 0 or connection.execute(moved).rowcount != 1:
             connection.execute(delete(table).where(table.c.size == size))
             connection.execute(insert(table), {"size": size, "note": note})
-        self._keeping = (hour, -1 if hour != kept_hour else size)
+        stays = hour != kept_hour or signed_by_two(note, self.origin)
+        self._keeping = (hour, -1 if stays else size)
 
     def _keep_cosigned(
         self, connection: Connection, offered: Iterable[Cosigned]
@@ -404,6 +460,15 @@ def _store_entries(connection: Connection, first: int, commit: Commit) -> None:
         missing -= set(connection.execute(select(table.c.sha256).where(part)).scalars())
     fresh = ({"sha256": key, "bytes": commit.records[key]} for key in sorted(missing))
     write_rows(connection, insert(table), fresh)
+
+
+def _store_stamps(connection: Connection, stamps: Sequence[Stamped]) -> None:
+    table = schema.stamp
+    for one in stamps:
+        there = select(table.c.sha256).where(table.c.sha256 == one.sha256)
+        if connection.execute(there).first() is None:
+            names = ("sha256", "authority", "size", "note", "reply")
+            connection.execute(insert(table), {name: getattr(one, name) for name in names})
 
 
 def _store_outbox(

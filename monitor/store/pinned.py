@@ -120,6 +120,11 @@ class PinnedDatabase:
         with self._typed():
             yield from reader.cosigned(self._open)
 
+    def stamped(self) -> Iterator[tuple[int | None, bytes, bytes]]:
+        """The time-stamped checkpoints."""
+        with self._typed():
+            yield from reader.stamped(self._open)
+
     def entries(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The stored entries, by pages."""
         with self._typed():

@@ -9,7 +9,9 @@ log is whole, and the next pruning tells of itself anew. The removal is one tran
 """
 
 import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +25,11 @@ from monitor.ledger.entry import (
     ConfigurationInForce,
     EntryError,
     LogPruned,
+    OperatorAct,
+    Record,
 )
+from monitor.ledger.wire import WireError, decode, encode
+from monitor.stamped import stated_us
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError, store_error
@@ -32,6 +38,9 @@ from monitor.store.ledger import Commit, Ledger
 from monitor.store.replay import replay
 
 _AT_ONCE = 500
+EVERYTHING = 1 << 62
+REPORT_ISSUED = "report-issued"
+"""The operator's act by which a report enters the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,43 @@ class Pruning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything that takes long about a pruning, found out while the log goes on."""
+
+    pruning: Pruning
+    size: int
+    """Of the log that was looked at."""
+    state: bytes
+    """The fold's snapshot at the boundary."""
+    forget: frozenset[bytes]
+    """Evidence records that no entry from the boundary on names."""
+    restated: bytes
+    """The configuration in force, where its entry is pruned; else empty."""
+
+    def to_bytes(self) -> bytes:
+        """For the process that carries it out."""
+        pruning = self.pruning
+        values = (pruning.begin, pruning.boundary, pruning.before_us, self.size)
+        return encode([list(values), self.state, sorted(self.forget), self.restated])
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """The inverse; StoreError for anything else."""
+        try:
+            (begin, boundary, before_us, size), state, forget, restated = decode(raw)
+            pruning = Pruning(begin=begin, boundary=boundary, before_us=before_us)
+            return cls(
+                pruning=pruning,
+                size=size,
+                state=state,
+                forget=frozenset(forget),
+                restated=restated,
+            )
+        except (WireError, ValueError, TypeError) as error:
+            raise StoreError("store.prune-prepared", cause=str(error)[:100]) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
     """What was removed, and the entry that tells of it."""
 
@@ -52,18 +98,18 @@ class Pruned:
     records: int
 
 
-def boundary_before(url: str, before_us: int) -> Pruning:
+def boundary_before(url: str, before_us: int, most: int = EVERYTHING) -> Pruning:
     """The largest boundary below which every entry is older than a moment.
 
-    By the wall clock of commits and clock anchors, which stand in the entries. StoreError where
-    the database cannot be read.
+    By the wall clock of commits and clock anchors, which stand in the entries; at most so many
+    entries lie below it. StoreError where the database cannot be read.
     """
     try:
         with reading(url) as connection:
             begin, _ = reader.pruned(connection) or (0, 0)
             _, size, _ = reader.tree_state(connection) or ("", 0, b"")
-            first = size
-            for index, raw in reader.read_entries(connection, begin, size):
+            first = end = min(size, begin + most)
+            for index, raw in reader.read_entries(connection, begin, end):
                 entry = read_entry(raw)
                 if isinstance(entry, Batch | ClockAnchored) and entry.wall_us >= before_us:
                     first = index
@@ -74,36 +120,108 @@ def boundary_before(url: str, before_us: int) -> Pruning:
     return Pruning(begin=begin, boundary=boundary, before_us=before_us)
 
 
+def reported_until(url: str) -> int | None:
+    """Up to which moment issued reports cover what is left of the log without a gap.
+
+    None where none reaches back to its first entry. StoreError where it cannot be read.
+    """
+    begun_us: int | None = None
+    spans: list[tuple[int, int]] = []
+    try:
+        with reading(url) as connection:
+            begin, _ = reader.pruned(connection) or (0, 0)
+            _, size, _ = reader.tree_state(connection) or ("", 0, b"")
+            for _, raw in reader.read_entries(connection, begin, size):
+                if begun_us is not None and raw[2:3] != bytes((OperatorAct.CODE,)):
+                    continue
+                entry = read_entry(raw)
+                begun_us = stated_us(entry) if begun_us is None else begun_us
+                if isinstance(entry, OperatorAct) and entry.act == REPORT_ISSUED:
+                    spans.append((entry.detail["from_us"], entry.detail["until_us"]))
+    except (EntryError, KeyError) as error:
+        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+    if begun_us is None:
+        return None
+    covered_us = begun_us
+    for from_us, until_us in sorted(spans):
+        if from_us <= covered_us:
+            covered_us = max(covered_us, until_us)
+    return covered_us if covered_us > begun_us else None
+
+
 def prune(ledger: Ledger, pruning: Pruning, author: str, reason: str, at_us: int) -> Pruned:
     """Tell of it in the log, then remove; the archive must be written and verified before.
 
     StoreError where the boundary moved meanwhile, or where the entry could not be signed: nothing
     is removed then.
     """
-    place = place_of(ledger.url)
+    return carry_out(ledger, prepare(ledger.url, pruning), author, reason, at_us)
+
+
+def prepare(url: str, pruning: Pruning) -> Prepared:
+    """Read what a pruning needs, beside the writer; StoreError where the boundary moved."""
+    place = place_of(url)
+    try:
+        with reading(url) as connection:
+            begin, _ = reader.pruned(connection) or (0, 0)
+            _, size, _ = reader.tree_state(connection) or ("", 0, b"")
+            if begin != pruning.begin or not begin < pruning.boundary <= size:
+                raise StoreError("store.prune-moved", place=place, boundary=pruning.boundary)
+            return Prepared(
+                pruning=pruning,
+                size=size,
+                state=_state_at(connection, pruning.boundary),
+                forget=frozenset(_only_below(connection, begin, pruning.boundary, size)),
+                restated=_configuration(connection, pruning, size),
+            )
+    except (SQLAlchemyError, EntryError) as error:
+        raise store_error(error, place) from error
+
+
+def carry_out(ledger: Ledger, prepared: Prepared, author: str, reason: str, at_us: int) -> Pruned:
+    """Tell of it in the log, then remove. For the one writer.
+
+    StoreError where the boundary moved meanwhile, or where the entry could not be signed: nothing
+    is removed then.
+    """
+    place, pruning = place_of(ledger.url), prepared.pruning
     try:
         with ledger.engine.connect() as connection:
             begin, _ = reader.pruned(connection) or (0, 0)
-            if begin != pruning.begin or not begin < pruning.boundary <= ledger.size:
+            known = begin < pruning.boundary <= prepared.size <= ledger.size
+            if begin != pruning.begin or not known:
                 raise StoreError("store.prune-moved", place=place, boundary=pruning.boundary)
-            state = _state_at(connection, pruning.boundary)
-            restated = _configuration(connection, pruning, ledger.size, at_us)
+            later = [
+                read_entry(raw)
+                for _, raw in reader.read_entries(connection, prepared.size, ledger.size)
+            ]
     except (SQLAlchemyError, EntryError) as error:
         raise store_error(error, place) from error
     told = LogPruned(
         boundary=pruning.boundary,
         before_us=pruning.before_us,
-        state=hashlib.sha256(state).digest(),
+        state=hashlib.sha256(prepared.state).digest(),
         author=author,
         reason=reason,
         at_us=at_us,
     )
-    entries = [*restated, told.to_bytes()]
-    done = ledger.append(Commit(entries=entries, records={told.state: state}, at_us=at_us))
+    entries = [*_restated(prepared, later, at_us), told.to_bytes()]
+    done = ledger.append(Commit(entries=entries, records={told.state: prepared.state}, at_us=at_us))
     if done.unsigned:
         raise StoreError("store.prune-unsigned", place=place, why=done.unsigned)
     # Crash here: told and not done; the log is whole.
-    return _remove(ledger, pruning, done.size - 1)
+    forget = prepared.forget - {one for entry in later for one in named_records(entry)}
+    restated = named_records(read_entry(entries[0])) if len(entries) > 1 else ()
+    return _remove(ledger, pruning, forget - set(restated), done.size - 1)
+
+
+def _restated(prepared: Prepared, later: Iterable[Record | Batch], at_us: int) -> list[bytes]:
+    """The configuration in force once more, unless another one has come into force since."""
+    if not prepared.restated or any(isinstance(one, ConfigurationInForce) for one in later):
+        return []
+    entry = read_entry(prepared.restated)
+    assert isinstance(entry, ConfigurationInForce)
+    return [replace(entry, at_us=at_us).to_bytes()]
 
 
 def _state_at(connection: Connection, boundary: int) -> bytes:
@@ -129,27 +247,22 @@ def _state_at(connection: Connection, boundary: int) -> bytes:
     return standing.state(fold)
 
 
-def _configuration(connection: Connection, pruning: Pruning, size: int, at_us: int) -> list[bytes]:
-    """The configuration in force, to be said again where its entry is pruned."""
-    found = None
+def _configuration(connection: Connection, pruning: Pruning, size: int) -> bytes:
+    """The entry of the configuration in force where that is pruned; else empty."""
+    found = (size, b"")
     for index, raw in reader.read_entries(connection, pruning.begin, size):
         if raw[2:3] == bytes((ConfigurationInForce.CODE,)):
             found = (index, raw)
-    if found is None or found[0] >= pruning.boundary:
-        return []
-    entry = read_entry(found[1])
-    assert isinstance(entry, ConfigurationInForce)
-    return [replace(entry, at_us=at_us).to_bytes()]
+    return found[1] if found[0] < pruning.boundary else b""
 
 
-def _remove(ledger: Ledger, pruning: Pruning, told: int) -> Pruned:
+def _remove(ledger: Ledger, pruning: Pruning, records: Collection[bytes], told: int) -> Pruned:
     begin, boundary = pruning.begin, pruning.boundary
     entry, tile = schema.entry, schema.tile
     try:
         with ledger.engine.begin() as connection:
             # The fold must never have to be replayed through what is removed.
             ledger.store_snapshot(connection, ledger.size)
-            records = _only_below(connection, begin, boundary, ledger.size)
             _forget(connection, records)
             connection.execute(delete(entry).where(entry.c.index < boundary))
             below = (tile.c.level == 0) & (tile.c.index < boundary // PRUNING_STEP)
@@ -170,7 +283,7 @@ def _only_below(connection: Connection, begin: int, boundary: int, size: int) ->
     return below - above
 
 
-def _forget(connection: Connection, records: set[bytes]) -> None:
+def _forget(connection: Connection, records: Collection[bytes]) -> None:
     table, gone = schema.record, sorted(records)
     for at in range(0, len(gone), _AT_ONCE):
         connection.execute(delete(table).where(table.c.sha256.in_(gone[at : at + _AT_ONCE])))

@@ -106,6 +106,21 @@ def cosigned(connection: Connection) -> Iterator[tuple[str, int, bytes]]:
         yield str(row.witness), integer(row.size), blob(row.note)
 
 
+def stamped(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
+    """(size, note, reply) of every time-stamped checkpoint, ascending by size."""
+    table = schema.stamp
+    query = raw(table, "size", "note", "reply").order_by(table.c.size, table.c.sha256)
+    for row in connection.execute(query):
+        yield integer(row.size), blob(row.note), blob(row.reply)
+
+
+def newest_stamped(connection: Connection) -> dict[str, tuple[int, bytes]]:
+    """(size, reply) of the newest time stamp of each authority."""
+    table = schema.stamp
+    query = raw(table, "authority", "size", "reply").order_by(table.c.size)
+    return {str(r.authority): (integer(r.size), blob(r.reply)) for r in connection.execute(query)}
+
+
 def newest_cosigned(connection: Connection) -> dict[str, tuple[int, bytes]]:
     """(size, note) of the newest kept cosignature of each witness."""
     return {witness: (size, note) for witness, size, note in cosigned(connection)}

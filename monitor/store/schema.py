@@ -1,5 +1,5 @@
-"""The tables. `entry`, `record`, `checkpoint` and `cosignature` are evidence; the rest is derived
-from the entries, but for `outbox`, which is work to be done.
+"""The tables. `entry`, `record`, `checkpoint`, `cosignature` and `stamp` are evidence; the rest is
+derived from the entries, but for `outbox`, which is work to be done.
 
 Primary keys are given, never drawn from a sequence: a sequence may skip, a log may not.
 """
@@ -56,6 +56,17 @@ cosignature = Table(
     _key("size"),
     _blob("note"),
 )
+stamp = Table(
+    "stamp",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    _text("authority"),
+    _number("size"),
+    _blob("note"),
+    _blob("reply"),
+    sqlite_with_rowid=False,
+)
+"""Time-stamp tokens: the authority's reply by its SHA-256, and the checkpoint that it stamps."""
 tree = Table(
     "tree",
     metadata,

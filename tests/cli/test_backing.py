@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,15 @@ VKEY = building.KEY.verifier.vkey
 
 
 def test_a_backup_verifies_by_itself(inside: Inside, recorded: Place, tmp_path: Path) -> None:
-    """Database, checkpoint and key, and nothing else; intact up to the checkpoint in it."""
+    """Database, checkpoint, trusted key, configuration; intact up to the checkpoint in it."""
     folder = tmp_path / "copies" / "one"
     done = inside("backup", folder, "-c", recorded.configuration)
     assert (done.code, done.out) == (0, ""), done.err
-    assert sorted(one.name for one in folder.iterdir()) == ["checkpoint", "ledger.db", "log.vkey"]
+    names = ["checkpoint", "configuration", "ledger.db", "log.vkey"]
+    assert sorted(one.name for one in folder.iterdir()) == names
+    for name in ("agent.yaml", "inventory/city.yaml", "alerts.yaml"):
+        copied = (folder / "configuration" / name).read_bytes()
+        assert copied == (recorded.configuration / name).read_bytes()
     assert [one.name for one in folder.parent.iterdir()] == ["one"]
     assert (folder / "checkpoint").read_bytes() == recorded.mark.read_bytes()
     proof = inside("verify", folder, "--key", VKEY, "--checkpoint", folder / "checkpoint")
@@ -71,3 +76,19 @@ def test_what_cannot_be_copied_is_told(
     assert done.code == 2
     assert told in done.err
     assert not (tmp_path / "one").exists()
+
+
+def test_the_private_key_is_copied_only_on_demand(
+    inside: Inside, recorded: Place, tmp_path: Path
+) -> None:
+    """Its file as it lies, closed to others; one in a credential is refused, with a sentence."""
+    more = ("-c", recorded.configuration)
+    assert inside("backup", tmp_path / "one", "--with-key", *more).code == 0
+    copied = tmp_path / "one" / "keys" / "log.key"
+    assert copied.read_bytes() == (recorded.configuration / "secrets" / "log.key").read_bytes()
+    assert stat.S_IMODE(copied.stat().st_mode) == 0o600
+    recorded.agent["key"] = {"private": {"secret": "credential:log-key"}}
+    recorded.write()
+    done = inside("backup", tmp_path / "two", "--with-key", *more)
+    assert (done.code, "credential:log-key" in done.err) == (2, True), done.err
+    assert not (tmp_path / "two").exists()

@@ -129,3 +129,18 @@ def test_a_key_that_is_none_is_told(inside: Inside, tmp_path: Path) -> None:
     done = inside("keys", "show", "-c", tmp_path, "--lang", "id")
     assert done.code == 2
     assert "tidak dapat dibaca" in done.err
+
+
+def test_a_key_in_a_token_needs_its_pin_and_is_a_logs(inside: Inside, tmp_path: Path) -> None:
+    """Without a PIN, for a witness, or by a URI that says less: exit 2, and no file is written."""
+    pin, uri = _passphrase(tmp_path), "pkcs11:token=t;object=o?module-path=/none.so"
+    words = ("keys", "new", tmp_path / "log", "--origin", "a.example/log", "--pkcs11")
+    for more, told in (
+        ((uri, "--unencrypted-at-rest"), "PIN"),
+        ((uri, "--passphrase-file", pin, "--witness"), "not a witness"),
+        (("pkcs11:token=t", "--passphrase-file", pin), "module-path"),
+        ((uri, "--passphrase-file", pin), "cannot be loaded"),
+    ):
+        done = inside(*words, *more)
+        assert (done.code, told in done.err) == (2, True), done.err
+    assert [one.name for one in tmp_path.iterdir()] == ["pass"]

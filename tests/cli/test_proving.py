@@ -1,13 +1,17 @@
 """`sasando verify`, `ledger checkpoint` and `ledger export`, over a real ledger."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from monitor.cli import proving
 from monitor.ledger.keys import write_vkeys
 from monitor.ledger.signer import Signer
+from monitor.verify import Source
 from tests.cli.running_command import Inside, sasando
 from tests.daemon.place import Place
 from tests.store import building
@@ -189,3 +193,22 @@ def test_a_forged_mark_is_not_passed_on(inside: Inside, recorded: Place) -> None
     done = inside("ledger", "checkpoint", "-c", recorded.configuration)
     assert (done.code, done.out) == (2, "")
     assert "does not fit the text" in done.err
+
+
+def test_a_log_that_goes_on_while_it_is_verified_is_not_accused(
+    recorded: Place, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries after the copy was made move the mark; the copy is behind nothing that it knew."""
+    pinned = proving.source_at
+
+    @contextmanager
+    def grown(path: str) -> Iterator[Source]:
+        with pinned(path) as source:
+            with building.ledger_at(recorded.url, recorded.mark) as ledger:
+                building.append(ledger, building.anchored(why="later"))
+            yield source
+
+    monkeypatch.setattr(proving, "source_at", grown)
+    done = inside("verify", recorded.state, "-c", recorded.configuration, "--json")
+    assert (done.code, done.data["verdict"]) == (0, "intact"), done.out
+    assert done.data["checked"]["anchor"] == str(recorded.mark)

@@ -8,20 +8,25 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.ledger.entry import OperatorAct
+from monitor.ledger.entry import KeyRotated, OperatorAct
+from monitor.ledger.keys import read_vkeys, write_vkeys
+from monitor.ledger.signer import Signer
 from monitor.report.bundle import BUNDLE
+from monitor.store.ledger import Commit
 from tests.cli.running_command import Inside
 from tests.cli.test_figuring import september
 from tests.daemon.place import Place
 from tests.lab.parts import missing, require
 from tests.report.test_signing import key_file
-from tests.store.building import KEY, append, batch, ledger_at, observation
+from tests.store.building import KEY, ORIGIN, OTHER_KEY, append, batch, ledger_at, observation
 
 WORDS = ("--period", "2026-09")
 
@@ -273,6 +278,61 @@ def test_go_alone_accepts_the_log(bundle: Path, tmp_path: Path) -> None:
         missing("golang-golang-x-mod-dev")
     size = json.loads(zipfile.ZipFile(bundle).read("report/report.json"))["size"]
     assert _as_written(tmp_path, bundle, "with Go's packages alone") == f"good: {size}\n"
+
+
+@pytest.fixture
+def handed_over(place: Place, inside: Inside, tmp_path: Path) -> Path:
+    """A bundle of a log whose key was rotated twice."""
+    september(place)
+    third = Signer(name=ORIGIN, key=Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
+    keys = (KEY, OTHER_KEY, third)
+    for old, new in pairwise(keys):
+        told = KeyRotated(
+            previous=old.verifier.vkey, next=new.verifier.vkey, author="", reason="", at_us=0
+        )
+        with ledger_at(place.url, place.mark, old) as ledger:
+            ledger.append(Commit(entries=[told.to_bytes()], heir=new))
+            append(ledger, batch([observation(0, 1_000)]))
+    trust = place.configuration / "trust" / "log.vkey"
+    write_vkeys(trust, [one.verifier for one in keys])
+    reported(inside, place, tmp_path / "handed", "--draft", "--format", "json,bundle")
+    return tmp_path / "handed" / BUNDLE
+
+
+def test_a_bundle_is_verified_from_the_first_key_alone(
+    handed_over: Path, inside: Inside, tmp_path: Path
+) -> None:
+    """All keys with their epochs are in it; the chain is followed from the first, not backwards."""
+    with zipfile.ZipFile(handed_over) as archive:
+        archive.extract("keys/log.vkey", tmp_path)
+    vkeys = tmp_path / "keys" / "log.vkey"
+    names = [one.vkey for one in read_vkeys(vkeys)]
+    assert names[:2] == [KEY.verifier.vkey, OTHER_KEY.verifier.vkey]
+    ranges = [line for line in vkeys.read_text().splitlines() if line.startswith("# ")]
+    assert [line.partition("..")[2] for line in ranges][-1] == ""
+    for line, following in pairwise(ranges):
+        assert line.partition("..")[2] == following.removeprefix("# ").partition("..")[0]
+    first = inside("verify", handed_over, "--key", names[0], "--json")
+    assert (first.code, first.data["verdict"]) == (0, "intact"), first.out
+    assert [one["next"] for one in first.data["checked"]["followed"]] == names[1:]
+    every = inside("verify", handed_over, "--key", vkeys, "--json")
+    assert every.code == 0
+    assert "followed" not in every.data["checked"]
+    assert inside("verify", handed_over, "--key", names[2]).code == 1
+
+
+def test_openssl_and_go_accept_each_key_of_a_bundle(handed_over: Path, tmp_path: Path) -> None:
+    """By the lines of the README: the checkpoint by the last key, each hand-over by the old one."""
+    require("openssl", "go")
+    if not Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog").is_dir():
+        missing("golang-golang-x-mod-dev")
+    for name, section, times in (
+        ("one", "The checkpoint, with openssl alone", 1),
+        ("two", "The keys, one after the other", 2),
+    ):
+        said = _as_written(tmp_path / name, handed_over, section)
+        assert said.count("Verified Successfully") == times
+    assert _as_written(tmp_path / "go", handed_over, "with Go's packages alone").startswith("good:")
 
 
 def test_both_readmes_are_filled_in(bundle: Path) -> None:

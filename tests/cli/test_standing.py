@@ -112,6 +112,7 @@ def _answer(**changes: Any) -> dict[str, Any]:
             "retention_days": 730,
             "unsigned": None,
             "witnesses": [],
+            "time_stamps": [],
         },
         "engine": {
             "late_p50_ms": 1.0,
@@ -123,6 +124,7 @@ def _answer(**changes: Any) -> dict[str, Any]:
         "lost": {},
         "notes": [],
         "trouble": None,
+        "calendar": [],
         "alerts_waiting": 0,
         "routes": [],
         "configuration": {"refused": False, "reloads": 1},

@@ -9,6 +9,7 @@ import pytest
 
 from monitor.config import initial
 from monitor.config.city import HOTSPOTS, KELURAHAN
+from monitor.config.configuration import FileKey
 from monitor.config.initial import InitialFailure, write_initial
 from monitor.config.loader import load
 from monitor.ledger.errors import KeyFileError
@@ -51,9 +52,10 @@ def test_its_key_opens_with_its_passphrase_and_is_the_trusted_one(tmp_path: Path
     """The pair fits, the private half is encrypted, and only its owner can read it."""
     vkey = write_initial(tmp_path / "new")
     agent = load(tmp_path / "new", date(2026, 11, 23)).agent
-    assert isinstance(agent.passphrase, Secret)
+    assert isinstance(agent.key, FileKey)
+    assert isinstance(agent.key.passphrase, Secret)
     path = tmp_path / "new/secrets/log.key"
-    key = load_key(path, agent.passphrase.reveal().encode())
+    key = load_key(path, agent.key.passphrase.reveal().encode())
     (verifier,) = read_vkeys(agent.trusted_key)
     assert Signer(name=agent.origin, key=key).verifier == verifier
     assert verifier.vkey == vkey

@@ -9,9 +9,8 @@ import uvloop
 from monitor.clock import SystemClock
 from monitor.config.loader import load
 from monitor.daemon.folders import make_folders
-from monitor.daemon.keyring import signer_of
+from monitor.daemon.keyring import open_ledger
 from monitor.daemon.service import Daemon, Start
-from monitor.store.ledger import Ledger
 from tests.daemon.place import Place
 
 PATIENCE_S = 60.0
@@ -48,10 +47,12 @@ def run_inside(
         configuration = load(place.configuration, datetime.now(UTC).date())
         agent = configuration.agent
         make_folders(agent)
-        ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+        opened = open_ledger(agent)
+        ledger = opened.ledger
         start = Start(
             configuration=configuration,
             ledger=ledger,
+            key=opened.key,
             clock=clock or SystemClock(),
             load=configured,  # type: ignore[arg-type]
         )

@@ -38,6 +38,8 @@ class Place:
     rules: list[dict[str, Any]] = field(default_factory=list)
     store: str = ""
     interval: str = "200ms"
+    digest: str = ""
+    """When every route gets its digest."""
     agent: dict[str, Any] = field(default_factory=dict)
     """More settings of agent.yaml, laid over the usual ones."""
 
@@ -104,7 +106,13 @@ class Place:
             **self.agent,
         }
         routes = {
-            name: {"url": url, "lang": "en", "severity": "info", "per_hour": 3600}
+            name: {
+                "url": url,
+                "lang": "en",
+                "severity": "info",
+                "per_hour": 3600,
+                **({"digest": self.digest} if self.digest else {}),
+            }
             for name, url in self.routes.items()
         }
         inventory = {

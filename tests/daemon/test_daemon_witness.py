@@ -12,7 +12,7 @@ import pytest
 from monitor.config.configuration import WitnessPlan
 from monitor.config.loader import load
 from monitor.daemon.folders import make_folders
-from monitor.daemon.keyring import signer_of
+from monitor.daemon.keyring import open_ledger
 from monitor.daemon.service import Daemon
 from monitor.daemon.witness_exchange import Exchange
 from monitor.ledger.checkpoint import Checkpoint, sign_checkpoint
@@ -73,7 +73,7 @@ def grown(place: Place, entries: int, witness: Serving | None = None) -> int:
     configuration = load(place.configuration, datetime.now(UTC).date())
     agent = configuration.agent
     make_folders(agent)
-    ledger = Ledger.open(agent.store_url(), signer_of(agent), agent.high_water_mark)
+    ledger = open_ledger(agent).ledger
     try:
         first = ledger.size == 0
         opened = LogOpened(origin=ORIGIN, vantage="test", opened_us=1, previous=None)
@@ -94,7 +94,7 @@ async def _cosigned(ledger: Ledger, plan: WitnessPlan) -> None:
         return consistency(ledger.url, old, size)
 
     assert ledger.note is not None
-    ledger.offer(await Exchange(plan, ledger.signer.verifier, prove).submit(ledger.note))
+    ledger.offer(await Exchange(plan, lambda _: ledger.signer.verifier, prove).submit(ledger.note))
 
 
 def backup(place: Place, name: str) -> Path:

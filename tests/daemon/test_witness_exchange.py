@@ -51,7 +51,7 @@ async def submitted(answer: Page, known: int = 0) -> LedgerError | str:
     """What comes of a submission that gets this answer: the error, or the witness that cosigned."""
     async with WebServer({"/add-checkpoint": answer}) as server:
         plan = WitnessPlan(name="w", url=server.url(""), verifier=WITNESS.verifier)
-        exchange = Exchange(plan, LOG.verifier, proved, known=known)
+        exchange = Exchange(plan, lambda _: LOG.verifier, proved, known=known)
         try:
             return (await exchange.submit(NOTE)).witness
         except LedgerError as error:
@@ -140,7 +140,7 @@ def test_nobody_there_is_unreachable(url: str) -> None:
     """A refused connection and a name that does not resolve."""
     plan = WitnessPlan(name="w", url=url, verifier=WITNESS.verifier)
     with pytest.raises(WitnessUnreachableError):
-        run(Exchange(plan, LOG.verifier, proved).submit(NOTE))
+        run(Exchange(plan, lambda _: LOG.verifier, proved).submit(NOTE))
 
 
 def test_a_witness_that_remembers_another_size_is_asked_from_there(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_witness_that_remembers_another_size_is_asked_from_there(tmp_path: Pat
         assert serving.verifier is not None
         plan = WitnessPlan(name="w", url=serving.url, verifier=serving.verifier)
         for known in (0, 10, 30):
-            exchange = Exchange(plan, LOG.verifier, proved, known=known)
+            exchange = Exchange(plan, lambda _: LOG.verifier, proved, known=known)
             assert run(exchange.submit(NOTE)).size == exchange.known == 30
         later = sign_checkpoint(head(HONEST, 40), LOG)
         assert run(exchange.submit(later)).size == 40
@@ -159,7 +159,7 @@ def test_a_witness_that_remembers_another_size_is_asked_from_there(tmp_path: Pat
         for size in (40, 50):
             forked = sign_checkpoint(head(FORK, size), LOG)
             with pytest.raises(WitnessConflictError) as other:
-                run(Exchange(plan, LOG.verifier, _forked).submit(forked))
+                run(Exchange(plan, lambda _: LOG.verifier, _forked).submit(forked))
             assert other.value.code == "witness.other-history"
 
 

@@ -32,6 +32,7 @@ def same(block: Block, batches: list[Batch]) -> None:
         state for batch in batches for group in batch.groups for state in group.states().tolist()
     ]
     assert list(block.anchors) == [batch.anchor for batch in batches]
+    assert list(block.walls) == [batch.wall_us for batch in batches]
     assert list(block.records) == [batch.records for batch in batches]
     assert list(block.checks) == [group.check for batch in batches for group in batch.groups]
     assert block.batch_rows.tolist() == [batch.rows() for batch in batches]

@@ -50,6 +50,9 @@ OF_FIELD = {
     "counts": st.dictionaries(TEXTS, INT64, max_size=3),
     "boundary": st.integers(1, 1 << 40).map(lambda tiles: tiles * module.PRUNING_STEP),
     "state": st.binary(min_size=32, max_size=32),
+    "token": st.binary(min_size=32, max_size=32),
+    "size": st.integers(1, 1 << 40),
+    "outcome": st.sampled_from(module.RUN_OUTCOMES),
     "detail": st.dictionaries(TEXTS, st.none() | INT64 | TEXTS | st.binary(), max_size=3),
 }
 OF_TYPE: dict[Any, Any] = {

@@ -38,7 +38,7 @@ from monitor.ledger.wire import encode
 from monitor.report.build import report_of
 from monitor.report.gather import Gathered, gather
 from monitor.report.model import Report
-from monitor.rulebook import RULES_TEXT, Rulebook, RuleTerms, Waiver
+from monitor.rulebook import RULES_TEXT, BookTerms, ControlTerms, Rulebook, RuleTerms, Waiver
 from policies.period import Period, parse_period
 from policies.restitution import Terms
 
@@ -114,6 +114,18 @@ def rule(policy: str, name: str, check: str, *controls: str, waivers: Any = ()) 
     )
 
 
+BOOK = BookTerms(
+    policy="iso27001-2022",
+    version=1,
+    book="iso27001",
+    title={"en": "Book of controls", "id": "Pedoman kendali"},
+    controls=tuple(
+        ControlTerms(
+            id=name, title={"en": f"Asks {name}", "id": f"Meminta {name}"}, attested=name == "A.7.1"
+        )
+        for name in ("A.5.30", "A.7.1", "A.8.3", "A.8.6", "A.8.14", "A.8.20", "A.8.24")
+    ),
+)
 RULES = (
     rule("availability", "link-answers", "icmp", "iso27001:A.8.14", "iso27001:A.8.21"),
     rule("availability", "hotspot-answers", "icmp", "iso27001:A.8.14"),
@@ -135,6 +147,7 @@ RULES = (
             )
         ],
     ),
+    rule("web", "closed-paths", "web", "iso27001:A.8.3", "nist-800-53:AC-3"),
     rule("gateway", "vrrp-open", "vrrp", "iso27001:A.8.20", "iso27001:A.8.22"),
 )
 
@@ -163,7 +176,7 @@ class Scene:
     def begin(self, at_us: int = START_US) -> None:
         """Log, clock, configuration."""
         accounting = Accounting(timezone=ZONE.key, targets=self.targets, objectives=self.objectives)
-        rulebook = Rulebook(rules={one.key: one for one in self.rules})
+        rulebook = Rulebook(rules={one.key: one for one in self.rules}, books=(BOOK,))
         texts = {
             TEXT_NAME: self.keep(accounting.to_bytes()),
             RULES_TEXT: self.keep(rulebook.to_bytes()),
@@ -278,6 +291,9 @@ def month(**more: Any) -> Scene:
             "not_after_s": END_US // 1_000_000 + 40 * 86_400,
             "key_type": "EC",
             "key_bits": 256,
+            "post_quantum": True,
+            "client_certificate": "no",
+            "outside": {"rfc9325": ()},
         }
     )
     seen = scene.keep(posture)
@@ -285,12 +301,30 @@ def month(**more: Any) -> Scene:
         [Row(3, step * STEP_US // 1_000, 30, 2, None, seen, (1_000,)) for step in steps[::6]],
         check="tls",
     )
+    page = scene.keep(
+        encode(
+            {
+                "check": "web",
+                "outcome": "ok",
+                "closed_open": (),
+                "closed_undecided": (),
+                "login_insecure": (),
+            }
+        )
+    )
+    scene.series(4, "situs", "web", "", "web/closed-paths")
+    scene.observe(
+        [Row(4, step * STEP_US // 1_000, 30, 0, None, page, (1_000,)) for step in steps[::6]],
+        check="web",
+    )
     _answered(scene)
     _declared(scene)
     _drilled(scene)
     scene.add(
         LossCounted(
-            since_us=START_US, until_us=START_US + HOUR_US, counts={"late": 3, "skipped": 1}
+            since_us=START_US,
+            until_us=START_US + HOUR_US,
+            counts={"commits-delayed": 3, "skipped": 1},
         )
     )
     return scene
@@ -377,7 +411,16 @@ def _declared(scene: Scene) -> None:
 
 def _drilled(scene: Scene) -> None:
     """A drill within what is allowed."""
-    gap = {"since_us": 0, "least_us": 1_900_000, "most_us": 2_100_000, "gap_us": 2_000_000}
+    gap = {
+        "since_us": 20_000_000,
+        "until_us": 22_000_000,
+        "least_us": 1_900_000,
+        "most_us": 2_100_000,
+        "gap_us": 2_000_000,
+        "lost": 20,
+        "unmeasured": 0,
+        "first_path": False,
+    }
     scene.add(
         OperatorAct(
             act="drill",
@@ -386,6 +429,19 @@ def _drilled(scene: Scene) -> None:
             at_us=START_US + 400 * HOUR_US,
             detail={
                 "link": "balai-fo",
+                "address": "192.0.2.10",
+                "authorised_by": "Kepala Dinas",
+                "letter": "555/9",
+                "spacing_us": 100_000,
+                "sent": 600,
+                "answered": 580,
+                "lost": 20,
+                "unmeasured": 0,
+                "path_before": ["192.0.2.1", "198.51.100.1"],
+                "path_during": ["192.0.2.1", "203.0.113.1"],
+                "path_after": None,
+                "path_returned": None,
+                "gap_count": 1,
                 "started_us": START_US + 399 * HOUR_US,
                 "outcome": "interrupted",
                 "ended": "complete",

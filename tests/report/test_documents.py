@@ -7,16 +7,21 @@ import shutil
 import subprocess
 import unicodedata
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyhanko.pdf_utils.reader import PdfFileReader
 
-from monitor.report.axes import nice_ticks
+from monitor.report.axes import day_ticks, nice_ticks
 from monitor.report.blocks import Document, Heading, Plot, Table
 from monitor.report.document import document_of
 from monitor.report.html import to_html
@@ -25,11 +30,12 @@ from monitor.report.model import Report
 from monitor.report.pdf import to_pdf
 from monitor.report.plots import timeline
 from monitor.report.rows import to_csv
-from monitor.report.sections.method import _fitting, qr
+from monitor.report.sections.method import _fitting, _goal, qr
 from monitor.text import LANGUAGES, Language
 from policies.availability import Piece, Standing
+from policies.period import parse_period
 from tests.lab.parts import require
-from tests.report.scene import ORIGIN, PERIOD, TARGETS, Scene, month
+from tests.report.scene import ORIGIN, PERIOD, TARGETS, ZONE, Scene, month, objective, ping
 
 SIGNATURE = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72"
 NOTE = f"{ORIGIN}\n41\nAAAA\n\n— {ORIGIN} {SIGNATURE}\n".encode()
@@ -76,12 +82,12 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_section_stands_in_its_order(october: Report, lang: Language) -> None:
-    """The thirteen sections, in both languages by other words."""
+    """The fourteen sections, in both languages by other words."""
     heads = [b.text for b in document(october, lang).blocks if isinstance(b, Heading)]
     first = [
         b.text for b in document(october, lang).blocks if isinstance(b, Heading) and b.level == 1
     ]
-    assert len(first) == 13
+    assert len(first) == 14
     assert len(heads) == len(set(heads))
     other = document(october, "id" if lang == "en" else "en")
     assert not set(first) & {b.text for b in other.blocks if isinstance(b, Heading)}
@@ -132,7 +138,7 @@ def test_a_hostile_name_is_text_and_nothing_else(hostile: Report) -> None:
 def test_every_plot_is_well_formed_and_inside_its_picture(october: Report, lang: Language) -> None:
     """Each has shapes with a size, and none of them leaves the canvas."""
     plots = [b for b in document(october, lang).blocks if isinstance(b, Plot)]
-    assert len(plots) == 7
+    assert len(plots) == 8
     for plot in plots:
         root = ElementTree.fromstring(plot.svg)
         _, _, width, height = map(float, root.attrib["viewBox"].split())
@@ -169,6 +175,56 @@ def test_no_outage_is_too_short_to_be_seen(moments: list[int], chance: object) -
     drawn = [float(width) for top, width in bars if float(top) < 30]
     assert bool(drawn) == any(one.standing is Standing.UNAVAILABLE for one in pieces)
     assert all(width >= 0.8 for width in drawn)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("2026-10-05..2026-10-05", "5 Oct|03:00|06:00|09:00|12:00|15:00|18:00|21:00"),
+        ("2026-10-05..2026-10-06", "5 Oct|06:00|12:00|18:00|6 Oct|06:00|12:00|18:00"),
+        ("2026-10-05..2026-10-07", "5 Oct|6 Oct|7 Oct"),
+        ("2026-10", "1 Oct|5 Oct|9 Oct|13 Oct|17 Oct|21 Oct|25 Oct|29 Oct"),
+    ],
+)
+def test_an_axis_of_time_has_days_or_hours(text: str, names: str) -> None:
+    """However short the period: more than one place on its axis is named."""
+    ticks = list(day_ticks(parse_period(text, ZONE), "en"))
+    assert "|".join(name for _, name in ticks) == names
+    assert [at_us for at_us, _ in ticks] == sorted({at_us for at_us, _ in ticks})
+
+
+def test_an_hour_alone_has_its_mean() -> None:
+    """As a line across the hour, where a point could not be seen; a day is named once."""
+    scene = Scene(objectives=())
+    scene.begin()
+    scene.series(0, "balai-fo", "icmp", "availability/link-answers")
+    scene.observe([ping(0, 1), ping(0, 2)])
+    first = parse_period("2026-10-01..2026-10-01", ZONE)
+    report = scene.report(period=first, until_us=first.window[1])
+    document = document_of(report, NOTE, "en")
+    assert document.subtitle == "1 October 2026"
+    (plot,) = (b for b in document.blocks if isinstance(b, Plot) and "polyline" in b.svg)
+    points = re.findall(r'points="([\d., ]+)"', plot.svg)
+    (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in points[0].split())
+    assert (len(points), y1) == (1, y2)
+    assert x2 - x1 > 20
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({"indicator": "delay", "percentile": Decimal("0.9"), "duration_us": 750_000}, "750 ms"),
+        ({"indicator": "outages", "count": 3}, "3"),
+        ({"indicator": "mttr", "duration_us": 14_400_000_000}, "4 h"),
+        ({"indicator": "loss", "ratio": Decimal("0.02")}, "2.000 %"),
+    ],
+)
+def test_the_method_names_goals_in_their_units(more: dict[str, Any], shown: str) -> None:
+    """A share, a count or a length; of delay the share that comes back within its bound."""
+    terms = objective(**{"ratio": None, "restitution": None, **more})
+    goal = _goal(terms, "en")
+    assert shown in goal
+    assert ("90" in goal) == (more["indicator"] == "delay")
 
 
 @given(st.floats(1e-6, 1e9))
@@ -274,6 +330,38 @@ def test_the_pdf_is_archival_tagged_and_has_its_fonts(october: Report, tmp_path:
     assert re.search(r"CreationDate:.*Oct 31 16:00:00 2026|CreationDate:.*2026", told)
 
 
+def structure(node: Any) -> Iterator[Any]:
+    """Every element of a PDF's structure tree."""
+    found = node.get_object() if hasattr(node, "get_object") else node
+    if isinstance(found, list):
+        for one in found:
+            yield from structure(one)
+    elif isinstance(found, dict):
+        if "/S" in found:
+            yield found
+        yield from structure(found.get("/K", []))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_pdf_can_be_read_aloud(october: Report, lang: Language) -> None:
+    """It names its language and title; tables have heads, and each picture says what it shows."""
+    blocks = document(october, lang).blocks
+    root = PdfFileReader(io.BytesIO(to_pdf(document(october, lang)))).root
+    assert root["/Lang"] == lang
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert [one.get_object()["/S"] for one in root["/OutputIntents"]] == ["/GTS_PDFA1"]
+    elements = list(structure(root["/StructTreeRoot"]))
+    kinds = Counter(one["/S"] for one in elements)
+    tables = [one for one in blocks if isinstance(one, Table)]
+    assert kinds["/Table"] == kinds["/THead"] == len(tables)
+    assert kinds["/TH"] == sum(len(one.heads) for one in tables)
+    headings = [one.level for one in blocks if isinstance(one, Heading)]
+    assert (kinds["/H1"], kinds["/H2"]) == (headings.count(1), headings.count(2))
+    told = [one["/Alt"] for one in elements if one["/S"] == "/Figure"]
+    assert told == [in_print(one.alt) for one in blocks if isinstance(one, Plot)]
+
+
 def test_the_same_report_gives_the_same_pdf(october: Report) -> None:
     """Byte for byte: neither the clock nor the machine's fonts are in it."""
     assert to_pdf(document(october, "id")) == to_pdf(document(month().report(), "id"))
@@ -340,7 +428,7 @@ def test_an_empty_report_still_says_so() -> None:
     scene.begin()
     for lang in LANGUAGES:
         made = document(scene.report(), lang)
-        assert len([b for b in made.blocks if isinstance(b, Heading) and b.level == 1]) == 13
+        assert len([b for b in made.blocks if isinstance(b, Heading) and b.level == 1]) == 14
         assert to_pdf(made).startswith(b"%PDF")
 
 

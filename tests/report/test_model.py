@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from monitor.accounting import AccountingError
 from monitor.goals import Outcome
 from monitor.ledger.batch import Row
-from monitor.ledger.entry import ConfigurationInForce, EntryError, LogOpened
+from monitor.ledger.entry import ConfigurationInForce, EntryError, LogOpened, OperatorAct
 from monitor.ledger.wire import encode
 from monitor.model import FaultKind
+from monitor.report.drilled import drill_line
 from monitor.report.gather import gather
-from monitor.report.model import AspectLine, DrillLine, Report
+from monitor.report.model import AspectLine, Report
 from monitor.report.shown import shown, to_bytes
 from monitor.rulebook import Rulebook, RulebookError, Waiver
 from policies.aspects import AspectOutcome
@@ -108,6 +109,62 @@ def test_aspects_follow_measurements_and_nothing_else(october: Report) -> None:
     assert len(october.aspects) == 19
 
 
+def test_controls_come_to_what_the_rules_that_name_them_say(october: Report) -> None:
+    """Measured, missed, drilled, only disproved, or not measured at all; never met."""
+    (book,) = october.books
+    lines = {one.terms.id: one for one in book.controls}
+    outcomes = {name: one.outcome for name, one in lines.items()}
+    assert outcomes == {
+        "A.5.30": AspectOutcome.NOT_DISPROVED,
+        "A.7.1": AspectOutcome.NOT_MEASURABLE,
+        "A.8.3": AspectOutcome.NOT_DISPROVED,
+        "A.8.6": AspectOutcome.NOT_MEASURABLE,
+        "A.8.14": AspectOutcome.NOT_MET,
+        "A.8.20": AspectOutcome.NOT_MEASURABLE,
+        "A.8.24": AspectOutcome.NOT_DISPROVED,
+    }
+    assert (lines["A.5.30"].drills, lines["A.8.14"].missed) == (1, 1)
+    assert lines["A.8.24"].rules == ("tls/tls-trusted",)
+
+
+def heard(incident: bool) -> Report:
+    """Routers were listened to; perhaps one was there that nobody configured."""
+    made = Scene(objectives=())
+    made.begin()
+    made.series(0, "balai-fo", "vrrp", "", "gateway/vrrp-open")
+    made.observe([Row(0, 0, 1, 3 if incident else 0, None, None, (1,))], check="vrrp")
+    if incident:
+        opened = scene._step(None, 0, "opened", START_US + HOUR_US, START_US + 1)
+        made.add(replace(opened, check="vrrp", policy="gateway", rule="vrrp-open"))
+    return made.report()
+
+
+@pytest.mark.parametrize(
+    ("incident", "outcome"),
+    [(False, AspectOutcome.NOT_MEASURABLE), (True, AspectOutcome.NOT_MET)],
+)
+def test_a_rogue_router_speaks_against_network_security(
+    incident: bool, outcome: AspectOutcome
+) -> None:
+    """Its absence is no proof of anything, in the aspect as in the control."""
+    report = heard(incident)
+    assert aspect(report, "network-security").outcome is outcome
+    assert aspect(report, "firewall").outcome is AspectOutcome.NOT_MEASURABLE
+    (line,) = (one for one in report.books[0].controls if one.terms.id == "A.8.20")
+    assert (line.outcome, line.standing) == (outcome, int(incident))
+
+
+def test_the_agents_own_machine_says_nothing_of_a_control() -> None:
+    """Its disk has space: nothing follows for the capacity of the city's network."""
+    disk = scene.rule("health", "disk", "host", "iso27001:A.8.6")
+    made = Scene(objectives=(), rules=(disk,))
+    made.begin()
+    made.series(0, "balai-fo", "host", "", "health/disk")
+    made.observe([Row(0, 0, 1, 0, None, None, (1,))], check="host")
+    (line,) = (one for one in made.report().books[0].controls if one.terms.id == "A.8.6")
+    assert (line.outcome, line.rules) == (AspectOutcome.NOT_MEASURABLE, ())
+
+
 def test_delays_are_those_of_the_packets_that_came_back(october: Report) -> None:
     """The loss of an outage has no delay, and the hours of it are there."""
     track = next(one for one in october.delays if one.target == "balai-fo")
@@ -144,6 +201,43 @@ def test_a_posture_is_told_as_far_as_it_has_its_types(values: Any, told: str | N
     made.observe([Row(0, 0, 1, 2, None, seen, (1,))], check="tls")
     (line,) = made.report().certificates
     assert (line.protocol, line.key) == (told, None)
+
+
+def looked(**values: Any) -> Report:
+    """One look at a service without a login."""
+    made = Scene(objectives=())
+    made.begin()
+    made.series(0, "situs", "web", "", "web/closed-paths")
+    seen = made.keep(encode({"check": "web", "outcome": "ok", **values}))
+    made.observe([Row(0, 0, 1, 0, None, seen, (1,))], check="web")
+    return made.report()
+
+
+def test_access_is_told_as_far_as_it_was_measured(october: Report) -> None:
+    """What was asked for is told; what nobody asked for is undefined, and never closed."""
+    (line,) = october.access
+    assert (line.target, line.family, line.open) == ("situs", 4, ())
+    assert (line.insecure_logins, line.client_certificate) == ((), "no")
+    (line,) = looked(closed_open=("/backup/",), closed_undecided=("/.env",)).access
+    assert (line.open, line.undecided) == (("/backup/",), ("/.env",))
+    assert (line.insecure_logins, line.client_certificate) == (None, None)
+    (line,) = looked(closed_open=(1, 2), closed_undecided="x", login_insecure={}).access
+    assert (line.open, line.undecided, line.insecure_logins) == (None, (), None)
+
+
+def test_a_service_that_nothing_looked_at_stands_there_as_such() -> None:
+    """It is not left out, and nothing is said of it."""
+    made = Scene(objectives=())
+    made.begin()
+    (line,) = made.report().access
+    assert (line.target, line.family, line.seen_us, line.open) == ("situs", None, None, None)
+    assert not made.report().zones_measured
+
+
+def test_the_posture_of_tls_is_told(october: Report) -> None:
+    """Post-quantum exchange, and suites by profile; a profile without suites has none."""
+    (line,) = october.certificates
+    assert (line.post_quantum, dict(line.outside)) == (True, {"rfc9325": 0})
 
 
 def test_the_same_entries_give_the_same_bytes(october: Report) -> None:
@@ -330,7 +424,17 @@ def test_a_log_without_terms_or_with_a_gap_gives_no_report() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"[]", b"{}", b'{"rules":[{}],"version":1}', b'{"rules":[],"version":2}']
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"rules":[{}],"version":1}',
+        b'{"rules":[],"version":2}',
+        b'{"rules":[],"version":1,"books":[{}]}',
+        b'{"rules":[],"version":1,"books":[{"controls":[{"id":"a","title":1,"attested":true}],'
+        b'"title":{},"policy":"p","version":1,"book":"b"}]}',
+    ],
 )
 def test_a_text_that_holds_no_rules_is_refused(raw: bytes) -> None:
     """With the one error that people are told."""
@@ -342,23 +446,36 @@ def test_rules_come_back_from_their_text() -> None:
     """Titles, controls and waivers included."""
     book = Rulebook(rules={one.key: one for one in scene.RULES})
     assert Rulebook.from_bytes(book.to_bytes()) == book
+    assert b"books" not in book.to_bytes()
+    held = replace(book, books=(scene.BOOK,))
+    assert Rulebook.from_bytes(held.to_bytes()) == held
 
 
 def drill(outcome: str, least: int | None, most: int | None, allowed: int | None) -> bool | None:
     """Whether such a drill kept its allowance."""
-    return DrillLine(
-        entry=1,
-        link="a",
-        started_us=0,
-        outcome=outcome,
-        ended="complete",
-        longest_least_us=least,
-        longest_most_us=most,
-        allowed_us=allowed,
-        path_changed=None,
-        author="x",
-        reason="",
-    ).kept
+    gaps = [] if least is None else [{"since_us": 0, "least_us": least, "most_us": most}]
+    return drill_line(1, _act({"outcome": outcome, "most_us": allowed, "gaps": gaps})).kept
+
+
+def _act(detail: Any) -> OperatorAct:
+    return OperatorAct(act="drill", author="x", reason="", at_us=0, detail=detail)
+
+
+def test_of_a_drill_is_told_what_has_its_type() -> None:
+    """Whatever somebody wrote into the entry, a line of the report comes of it."""
+    hostile = {
+        "link": ["x"],
+        "gaps": [{"since_us": "1"}, 7, {"since_us": 5, "least_us": 2, "first_path": "yes"}],
+        "path_before": "abc",
+        "path_after": [1] * 500,
+        "sent": True,
+        "gap_count": None,
+    }
+    line = drill_line(1, _act(hostile))
+    assert [(one.since_us, one.first_path) for one in line.gaps] == [(5, None)]
+    assert (line.sent, line.length_us, line.gap_count) == (None, None, 1)
+    assert line.paths[0] == ()
+    assert len(line.paths[2] or ()) == 64
 
 
 def test_a_drill_is_judged_only_where_both_bounds_agree() -> None:

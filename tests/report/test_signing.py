@@ -11,15 +11,19 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
+    Encoding,
     KeySerializationEncryption,
     NoEncryption,
+    PrivateFormat,
     pkcs12,
 )
 
+from monitor.ledger.token import PinRefusedError
 from monitor.report.document import document_of
 from monitor.report.pdf import to_pdf
 from monitor.report.signing import SigningError, pdf_signer
 from monitor.text import say
+from tests.lab.hsm import WRONG, SoftToken
 from tests.lab.parts import require
 from tests.report.scene import month
 
@@ -32,11 +36,11 @@ def unsigned() -> bytes:
     return to_pdf(document_of(month().report(), b"agent.example/log\n41\n", "id"))
 
 
-def key_file(folder: Path, key: Key, passphrase: bytes = b"") -> Path:
-    """A PKCS#12 file with a certificate of its own."""
+def certificate_of(key: Key) -> x509.Certificate:
+    """A certificate that the key signs itself."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Diskominfo")])
     digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -46,6 +50,11 @@ def key_file(folder: Path, key: Key, passphrase: bytes = b"") -> Path:
         .not_valid_after(datetime(2036, 1, 1, tzinfo=UTC))
         .sign(key, digest)
     )
+
+
+def key_file(folder: Path, key: Key, passphrase: bytes = b"") -> Path:
+    """A PKCS#12 file with a certificate of its own."""
+    certificate = certificate_of(key)
     protected: KeySerializationEncryption = NoEncryption()
     if passphrase:
         protected = BestAvailableEncryption(passphrase)
@@ -109,3 +118,47 @@ def test_a_key_that_cannot_sign_is_refused_with_a_reason(tmp_path: Path) -> None
     with pytest.raises(SigningError) as refused:
         pdf_signer(other, None)
     assert "elliptic-curve" in say(refused.value.code, "en", **refused.value.values)
+
+
+def test_a_pem_file_with_its_certificate_signs(unsigned: bytes, tmp_path: Path) -> None:
+    """Encrypted PKCS#8 and the certificate in one file; without its certificate it is refused."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"rahasia"))
+    (tmp_path / "passphrase").write_text("rahasia\n", encoding="utf-8")
+    path = tmp_path / "seal.pem"
+    path.write_bytes(certificate_of(key).public_bytes(Encoding.PEM) + pem)
+    signed = pdf_signer(path, tmp_path / "passphrase")(unsigned)
+    assert "Signature is Valid" in signatures(signed, tmp_path)
+    other = certificate_of(ec.generate_private_key(ec.SECP256R1()))
+    path.write_bytes(pem + other.public_bytes(Encoding.PEM))
+    with pytest.raises(SigningError) as refused:
+        pdf_signer(path, tmp_path / "passphrase")
+    assert refused.value.code == "report.signing-kind"
+
+
+@pytest.mark.parametrize(
+    "key", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())]
+)
+def test_a_key_in_a_token_signs(
+    key: Key, unsigned: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seal's key is in an HSM with its certificate; a wrong PIN and a bare key are told."""
+    token = SoftToken(tmp_path / "hsm")
+    token.make()
+    for name, value in token.environment.items():
+        monkeypatch.setenv(name, value)
+    token.show()
+    token.put("seal", key, certificate_of(key))
+    token.put("bare", key, None)
+    signed = pdf_signer(token.uri("seal"), token.pin_file)(unsigned)
+    told = signatures(signed, tmp_path)
+    assert "Signature is Valid" in told
+    assert "Total document signed" in told
+    with pytest.raises(SigningError, match="signing-key"):
+        pdf_signer(token.uri("bare"), token.pin_file)
+    with pytest.raises(SigningError, match="signing-pin"):
+        pdf_signer(token.uri("seal"), None)
+    token.write_pin(WRONG)
+    token.show()
+    with pytest.raises(PinRefusedError):
+        pdf_signer(token.uri("seal"), token.pin_file)

@@ -4,22 +4,19 @@ from collections.abc import Iterator
 
 from monitor.report.blocks import Block, Facts, Heading, Paragraph, Table
 from monitor.report.model import AspectLine, Report
-from monitor.report.sections.common import heads, told, when
-from monitor.spoken import day, number
+from monitor.report.sections.common import basis, heads, span, told, when
+from monitor.spoken import number
 from monitor.text import Language
 from policies.aspects import EvidenceClass
-
-BOOKS = ("iso27001", "nist-800-53", "cis-8", "bssn-4-2021")
 
 
 def cover(report: Report, lang: Language) -> Iterator[Block]:
     """Facts and verdicts."""
     period, asked = report.asked.period, report.asked
-    span = told("span", lang, first=day(period.first, lang), last=day(period.last, lang))
     pairs = [
         (told("fact-origin", lang), report.origin),
         (told("fact-vantage", lang), report.vantage),
-        (told("fact-period", lang), f"{span} ({period.zone.key})"),
+        (told("fact-period", lang), f"{span(report, lang)} ({period.zone.key})"),
         (told("fact-entries", lang), number(report.size, lang)),
         (told("fact-rules", lang), str(report.accounting.version)),
     ]
@@ -46,56 +43,15 @@ def _aspect(line: AspectLine, lang: Language) -> list[str]:
 
 
 def _by(line: AspectLine, lang: Language) -> str:
-    """By what the verdict was reached, or why there is none."""
-    parts = []
-    if line.sums:
-        parts.append(
-            told(
-                "by-rules",
-                lang,
-                rules=number(len({(one.policy, one.rule) for one in line.sums}), lang),
-                targets=number(len({one.target for one in line.sums}), lang),
-                count=number(sum(one.decided for one in line.sums), lang),
-            )
-        )
-    missed = sum(one.outcome == "missed" for one in line.objectives)
-    if line.objectives:
-        parts.append(
-            told(
-                "by-objectives",
-                lang,
-                count=number(len(line.objectives), lang),
-                missed=number(missed, lang),
-            )
-        )
-    standing = sum(one.incidents - one.waived for one in line.sums if not one.by_objective)
-    if standing:
-        parts.append(told("by-incidents", lang, count=number(standing, lang)))
-    if line.drills:
-        parts.append(told("by-drills", lang, count=number(line.drills, lang)))
-    if parts:
-        return "; ".join(parts)
-    attested = line.aspect.evidence is EvidenceClass.ATTESTED
-    return told("by-nothing-attested" if attested else "by-nothing", lang)
-
-
-def mapping(report: Report, lang: Language) -> Iterator[Block]:
-    """Aspects and the controls of each rule book."""
-    yield Heading(text=told("section-controls", lang))
-    yield Paragraph(text=told("controls-intro", lang))
-    rows = []
-    for line in report.aspects:
-        ids = [one.partition(":")[::2] for one in line.aspect.controls]
-        books = [" ".join(name for own, name in ids if own == book) or "–" for book in BOOKS]
-        rows.append([line.aspect.title[lang], *books])
-    yield Table(
-        heads=[
-            told("head-aspect", lang),
-            "ISO 27001:2022",
-            "NIST 800-53 r5",
-            "CIS v8",
-            "BSSN 4/2021",
-        ],
-        rows=rows,
-        widths=(26, 24, 22, 16, 12),
+    spoken = (*line.sums, *line.against)
+    return basis(
+        lang,
+        rules=len({one.key for one in line.sums}),
+        targets=len({one.target for one in line.sums}),
+        decided=sum(one.decided for one in line.sums),
+        objectives=len(line.objectives),
+        missed=sum(one.outcome == "missed" for one in line.objectives),
+        standing=sum(one.incidents - one.waived for one in spoken if not one.by_objective),
+        drills=line.drills,
+        attested=line.aspect.evidence is EvidenceClass.ATTESTED,
     )

@@ -1,15 +1,25 @@
-"""Incidents, redundancy and drills, certificates, waivers, restitution, declarations. Pure."""
+"""Incidents, waivers, restitution, declarations. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from monitor.declared import DeclarationRow
 from monitor.holds import SILENCE
+from monitor.model import Severity
 from monitor.report.blocks import Block, Heading, Paragraph, Table
 from monitor.report.gather import Incident
-from monitor.report.model import CertificateLine, DrillLine, Report
-from monitor.report.sections.common import MOST_ROWS, heads, more, told, truth, when
-from monitor.spoken import day, length, number, percent, rupiah
+from monitor.report.model import Report
+from monitor.report.sections.common import (
+    MOST_ROWS,
+    days_left,
+    foremost,
+    heads,
+    more,
+    rule_title,
+    told,
+    when,
+)
+from monitor.spoken import day, length, number, rupiah
 from monitor.text import Language
 
 
@@ -20,10 +30,11 @@ def incidents(report: Report, lang: Language) -> Iterator[Block]:
         yield Paragraph(text=told("incidents-none", lang))
         return
     yield Paragraph(text=told("incidents-intro", lang))
+    yield Paragraph(text=_counts(report.incidents, lang))
     names = ("number", "target", "cause", "since", "opened", "told", "answered", "lasted")
     yield Table(
         heads=heads(names, lang),
-        rows=[_incident(report, one, lang) for one in report.incidents[:MOST_ROWS]],
+        rows=[_incident(report, one, lang) for one in foremost(report.incidents, _gravest)],
         widths=(6, 15, 24, 14, 11, 11, 13, 10),
         numeric=frozenset({0, 4, 5, 6, 7}),
     )
@@ -58,10 +69,29 @@ def _silences(report: Report, lang: Language) -> Iterator[Block]:
     yield from more(len(report.silences), "report.json", lang)
 
 
+def _counts(incidents: Sequence[Incident], lang: Language) -> str:
+    counts = {
+        "count": len(incidents),
+        "critical": sum(one.row.severity == Severity.CRITICAL for one in incidents),
+        "untold": sum(one.told_us is None for one in incidents),
+        "unanswered": sum(one.acknowledged_us is None for one in incidents),
+        "open": sum(one.row.ended_us is None for one in incidents),
+    }
+    shown = {name: number(count, lang) for name, count in counts.items()}
+    return told("incident-counts", lang, **shown)
+
+
+def _gravest(one: Incident) -> tuple[int, int, int]:
+    """The most severe first; of equals the ones that took longest, or have not ended."""
+    row = one.row
+    if row.ended_us is None or row.ended_since_us is None:
+        return -row.severity, 0, row.id
+    return -row.severity, 1, row.since_us - row.ended_since_us
+
+
 def _incident(report: Report, one: Incident, lang: Language) -> list[str]:
     row = one.row
-    rule = report.rules.get(f"{row.policy}/{row.rule}")
-    title = (rule.title.get(lang) if rule else None) or row.rule
+    title = rule_title(report, f"{row.policy}/{row.rule}", lang)
     severity = told(f"severity-{row.severity}", lang)
     reasons = "; ".join(row.reasons[:3])
     ended_us = row.ended_since_us if row.ended_us is not None else None
@@ -81,113 +111,6 @@ def _incident(report: Report, one: Incident, lang: Language) -> list[str]:
     ]
 
 
-def redundancy(report: Report, lang: Language) -> Iterator[Block]:
-    """Debt of the sites, then the drills."""
-    yield Heading(text=told("section-redundancy", lang))
-    if report.sites:
-        yield Paragraph(text=told("redundancy-intro", lang))
-        yield Table(
-            heads=heads(("site", "links", "whole", "debt", "outage", "undecided"), lang),
-            rows=[
-                [
-                    one.site,
-                    ", ".join(one.links),
-                    length(one.time.whole_us, lang),
-                    length(one.time.debt_us, lang),
-                    length(one.time.outage_us, lang),
-                    length(one.time.undecided_us, lang),
-                ]
-                for one in report.sites[:MOST_ROWS]
-            ],
-            widths=(16, 28, 14, 14, 14, 14),
-            numeric=frozenset({2, 3, 4, 5}),
-        )
-        yield from more(len(report.sites), "report.json", lang)
-        yield from _debts(report, lang)
-    else:
-        yield Paragraph(text=told("redundancy-none", lang))
-    yield Heading(text=told("section-drills", lang), level=2)
-    if not report.drills:
-        yield Paragraph(text=told("drills-none", lang))
-        return
-    yield Table(
-        heads=heads(
-            ("number", "link", "since", "outcome", "gap", "allowed", "path", "author"), lang
-        ),
-        rows=[_drill(report, one, lang) for one in report.drills[:MOST_ROWS]],
-        widths=(8, 14, 16, 14, 16, 10, 10, 12),
-        numeric=frozenset({0, 4, 5}),
-    )
-
-
-def _debts(report: Report, lang: Language) -> Iterator[Block]:
-    """Which share of its time a site may be in debt, and was."""
-    if not report.debts:
-        return
-    titles = {(one.policy, one.id): one.title for one in report.accounting.objectives}
-    rows = []
-    for one in report.debts[:MOST_ROWS]:
-        title = titles.get((one.policy, one.objective), {}).get(lang) or one.objective
-        shares = [percent(share, lang, one.goal) for share in (one.least, one.most, one.goal)]
-        rows.append([report.name(one.site), title, *shares, told(f"outcome-{one.outcome}", lang)])
-    yield Table(
-        heads=heads(("site", "objective", "debt-least", "debt-most", "goal-most", "outcome"), lang),
-        rows=rows,
-        widths=(18, 26, 13, 13, 12, 18),
-        numeric=frozenset({2, 3, 4}),
-    )
-    yield from more(len(report.debts), "report.json", lang)
-
-
-def _drill(report: Report, one: DrillLine, lang: Language) -> list[str]:
-    gap = "–"
-    if one.longest_least_us is not None:
-        most = "…" if one.longest_most_us is None else length(one.longest_most_us, lang)
-        gap = f"{length(one.longest_least_us, lang)} – {most}"
-    known = one.outcome in ("interrupted", "stayed-up", "down", "not-measured")
-    return [
-        number(one.entry, lang),
-        report.name(one.link),
-        when(report, one.started_us, lang),
-        told(f"drill-{one.outcome}", lang) if known else one.outcome,
-        gap,
-        length(one.allowed_us, lang),
-        truth(one.path_changed, lang),
-        one.author,
-    ]
-
-
-def certificates(report: Report, lang: Language) -> Iterator[Block]:
-    """Certificates as they were last seen."""
-    yield Heading(text=told("section-tls", lang))
-    if not report.certificates:
-        yield Paragraph(text=told("tls-none", lang))
-        return
-    yield Paragraph(text=told("tls-intro", lang))
-    yield Table(
-        heads=heads(("target", "protocol", "trusted", "named", "key", "expires", "left"), lang),
-        rows=[_certificate(report, one, lang) for one in report.certificates[:MOST_ROWS]],
-        widths=(20, 11, 11, 12, 12, 20, 14),
-        numeric=frozenset({6}),
-    )
-
-
-def _certificate(report: Report, one: CertificateLine, lang: Language) -> list[str]:
-    left = "–"
-    if one.not_after_us is not None:
-        days = (one.not_after_us - report.asked.window[1]) // 86_400_000_000
-        left = told("days", lang, count=number(days, lang))
-    return [
-        report.name(one.target),
-        one.protocol or one.outcome or "–",
-        truth(one.trusted, lang),
-        truth(one.hostname_matches, lang),
-        one.key or "–",
-        when(report, one.not_after_us, lang),
-        left,
-    ]
-
-
 def waivers(report: Report, lang: Language) -> Iterator[Block]:
     """Violations that somebody accepts, and until when."""
     yield Heading(text=told("section-waivers", lang))
@@ -196,19 +119,21 @@ def waivers(report: Report, lang: Language) -> Iterator[Block]:
         return
     yield Paragraph(text=told("waivers-intro", lang))
     yield Table(
-        heads=heads(("rule", "target", "until", "author", "reason"), lang),
+        heads=heads(("rule", "target", "until", "left", "author", "reason"), lang),
         rows=[
             [
-                f"{w.policy}/{w.rule}",
+                rule_title(report, f"{w.policy}/{w.rule}", lang),
                 report.name(w.target),
                 day(date.fromisoformat(w.until), lang),
+                days_left((date.fromisoformat(w.until) - report.asked.period.last).days, lang),
                 w.author,
                 w.justification,
             ]
             for w in report.waivers[:MOST_ROWS]
         ],
-        widths=(24, 18, 14, 14, 30),
+        widths=(24, 17, 14, 11, 10, 24),
     )
+    yield from more(len(report.waivers), "report.json", lang)
 
 
 def owed(report: Report, lang: Language) -> Iterator[Block]:
@@ -220,12 +145,12 @@ def owed(report: Report, lang: Language) -> Iterator[Block]:
         return
     yield Paragraph(text=told("restitution-intro", lang))
     formulas = {
-        (o.policy, o.id): o.restitution.formula
+        (o.policy, o.id): told(f"formula-{o.restitution.formula}", lang)
         for o in report.accounting.objectives
         if o.restitution is not None
     }
     rows = []
-    for figure, money in found[:MOST_ROWS]:
+    for figure, money in foremost(found, lambda pair: -pair[1].worst.amount):
         terms = report.accounting.targets.get(figure.target)
         rows.append(
             [
@@ -240,10 +165,13 @@ def owed(report: Report, lang: Language) -> Iterator[Block]:
     yield Table(
         heads=heads(("target", "provider", "formula", "fee", "amount", "amount-worst"), lang),
         rows=rows,
-        widths=(18, 16, 20, 16, 15, 15),
+        widths=(18, 13, 23, 15, 15, 16),
         numeric=frozenset({3, 4, 5}),
     )
     yield from more(len(found), "figures.csv", lang)
+    used = {o.restitution.formula for o in report.accounting.objectives if o.restitution}
+    rules = " ".join(told(f"formula-{name}-rule", lang) for name in sorted(used))
+    yield Paragraph(text=rules, note=True)
 
 
 def declarations(report: Report, lang: Language) -> Iterator[Block]:

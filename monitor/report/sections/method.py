@@ -11,12 +11,11 @@ from monitor.accounting import ObjectiveTerms
 from monitor.report.blocks import Block, Facts, Heading, Paragraph, Plot, Table, Verbatim
 from monitor.report.model import Report
 from monitor.report.sections.common import heads, told, when
-from monitor.spoken import length, number, percent
-from monitor.text import Language
+from monitor.spoken import length, number, percent, rounded
+from monitor.text import Language, say
 
 _SHORT = 16
 """Digits of a hash in a table; the whole one stands in report.json."""
-UNCOMPUTED = ("loss", "delay")
 MOST_CODED = 1_000
 """Bytes of a checkpoint that one code holds; more cosignatures than fit stand in the text."""
 
@@ -35,14 +34,10 @@ def method(report: Report, lang: Language) -> Iterator[Block]:
     if report.accounting.objectives:
         yield Table(
             heads=heads(("objective", "goal", "rules", "targets", "hours"), lang),
-            rows=[_objective(one, lang) for one in report.accounting.objectives],
+            rows=[_objective(report, one, lang) for one in report.accounting.objectives],
             widths=(28, 14, 28, 10, 20),
             numeric=frozenset({1, 3}),
         )
-    absent = [one for one in report.accounting.objectives if one.indicator in UNCOMPUTED]
-    if absent:
-        names = ", ".join(one.title.get(lang) or one.id for one in absent)
-        yield Paragraph(text=told("not-computed", lang, names=names))
     if (at := report.boundary) is not None:
         values = {"count": number(at.entries, lang), "told": number(at.told, lang)}
         until = when(report, at.until_us, lang)
@@ -65,15 +60,34 @@ def method(report: Report, lang: Language) -> Iterator[Block]:
     )
 
 
-def _objective(one: ObjectiveTerms, lang: Language) -> list[str]:
-    goal = percent(Fraction(one.ratio), lang) if one.ratio is not None else None
+def _objective(report: Report, one: ObjectiveTerms, lang: Language) -> list[str]:
+    titles = {rule.id: rule.title.get(lang) or rule.id for rule in report.rules.values()}
     return [
         one.title.get(lang) or one.id,
-        goal or length(one.duration_us, lang),
-        ", ".join(one.measured_by),
+        _goal(one, lang),
+        "; ".join(titles.get(name) or _default(name, lang) for name in one.measured_by),
         number(len(one.targets), lang),
         ", ".join(one.service_hours) or told("always", lang),
     ]
+
+
+def _goal(one: ObjectiveTerms, lang: Language) -> str:
+    """What is to be reached, in the unit of the indicator."""
+    if one.count is not None:
+        return number(one.count, lang)
+    if one.percentile is not None:
+        share = percent(Fraction(one.percentile), lang)
+        bound = number(rounded(Fraction(one.duration_us or 0, 1_000), 3).normalize(), lang)
+        return say("sla.within", lang, share=share, bound=bound)
+    if one.ratio is not None:
+        return percent(Fraction(one.ratio), lang)
+    return length(one.duration_us, lang)
+
+
+def _default(name: str, lang: Language) -> str:
+    """A check's own rule of availability, which no policy holds."""
+    check = name.removesuffix("-available")
+    return name if check == name else told("rule-available", lang, check=check)
 
 
 def proof(report: Report, note: bytes, lang: Language) -> Iterator[Block]:

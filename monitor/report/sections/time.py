@@ -1,28 +1,35 @@
-"""Availability, outages, what was not observed, and delay and loss. Pure."""
+"""Availability, outages, what was not observed, and every figure in an appendix. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from monitor.figures import Figure
 from monitor.figures_shown import goal_spoken, spoken
 from monitor.report.blocks import Block, Heading, Paragraph, Plot, Table
-from monitor.report.model import Coverage, DelayTrack, Report
-from monitor.report.plots import delay_plot, timeline
-from monitor.report.sections.common import MOST_ROWS, heads, more, told, when
+from monitor.report.model import Coverage, Report
+from monitor.report.plots import timeline
+from monitor.report.sections.common import MOST_ROWS, foremost, heads, more, told, when
 from monitor.spoken import length, number, percent
 from monitor.text import Language
 from policies.availability import Unseen
+from policies.outages import Outage
 
 KINDS = ("site", "link", "hotspot", "service")
 MOST_BARS = 40
 """Bars of one picture: a page holds no more."""
-MOST_PLOTS = 60
-"""Delay plots of a document; those with the most loss come first."""
+MOST_PICTURES = 2
+"""Timelines of one kind of target; with more targets those with most time lost come first."""
+MOST_APPENDED = 3_000
+"""Rows of the appendix, which holds every figure where the tables before it do not."""
+FROM_BELOW = ("availability", "mtbf", "delay")
+"""Indicators that must reach their goal; the others must not exceed it."""
+_ORDER = {"missed": 0, "undecided": 1, "unmeasured": 2, "met": 3}
 
 
 def availability(report: Report, lang: Language) -> Iterator[Block]:
     """Worst and best case of every objective by kind of target, then the outages on a time axis."""
-    yield Heading(text=told("section-availability", lang))
+    yield Heading(text=told("section-availability", lang), fresh=True)
     yield Paragraph(text=told("availability-intro", lang))
     for kind in KINDS:
         keys = [key for key, terms in report.accounting.targets.items() if terms.kind == kind]
@@ -35,57 +42,96 @@ def availability(report: Report, lang: Language) -> Iterator[Block]:
 def _kind(report: Report, keys: frozenset[str], lang: Language) -> Iterator[Block]:
     figures = [one for one in report.figures if one.target in keys]
     if figures:
-        names = ("target", "objective", "worst", "best", "goal", "outcome", "outages", "longest")
-        yield Table(
-            heads=heads(names, lang),
-            rows=[_figure(report, one, lang) for one in figures[:MOST_ROWS]],
-            widths=(18, 16, 10, 10, 10, 18, 9, 9),
-            numeric=frozenset({2, 3, 4, 6, 7}),
-        )
+        yield Paragraph(text=_counts(figures, lang))
+        yield _figures(report, foremost(figures, _badness), lang)
         yield from more(len(figures), "figures.csv", lang)
     else:
         yield Paragraph(text=told("no-objective", lang))
-    lines = [one for one in report.coverage if one.target in keys]
-    for place in range(0, len(lines), MOST_BARS):
-        part = lines[place : place + MOST_BARS]
-        title = told("timeline-alt", lang, count=len(part))
-        rows = [(report.name(one.target), one.pieces) for one in part]
-        svg = timeline(rows, report.asked.period, lang, title)
-        yield Plot(svg=svg, alt=title, caption=told("timeline-caption", lang))
+    yield from _timelines(report, [one for one in report.coverage if one.target in keys], lang)
     failed = [(figure, one) for figure in figures for one in figure.outages]
     if failed:
+        longest = foremost(failed, lambda pair: -pair[1].unavailable_us)
         yield Table(
             heads=heads(("target", "objective", "since", "until", "lasted"), lang),
-            rows=[
-                [
-                    report.name(figure.target),
-                    objective_title(report, figure, lang),
-                    when(report, one.started_us, lang),
-                    told("still", lang)
-                    if one.ended_us is None
-                    else when(report, one.ended_us, lang),
-                    length(one.unavailable_us, lang),
-                ]
-                for figure, one in failed[:MOST_ROWS]
-            ],
+            rows=[_outage(report, *pair, lang) for pair in longest],
             widths=(22, 22, 21, 21, 14),
             numeric=frozenset({4}),
         )
         yield from more(len(failed), "outages.csv", lang)
 
 
-def objective_title(report: Report, figure: Figure, lang: Language) -> str:
-    """The objective as people call it."""
-    for one in report.accounting.objectives:
-        if (one.policy, one.id) == (figure.policy, figure.objective):
-            return one.title.get(lang) or one.id
-    return figure.objective
+def _counts(figures: Sequence[Figure], lang: Language) -> str:
+    """How many objectives came to what."""
+    counts = Counter(one.outcome.value for one in figures)
+    shown = {word: number(counts[word], lang) for word in _ORDER}
+    return told("figure-counts", lang, count=number(len(figures), lang), **shown)
 
 
-def _figure(report: Report, one: Figure, lang: Language) -> list[str]:
+def _badness(one: Figure) -> tuple[int, Fraction, str]:
+    """Missed first; of equals the one with the worst case."""
+    worst = one.worst if one.worst is not None else Fraction(0)
+    signed = worst if one.indicator in FROM_BELOW else -worst
+    return _ORDER[one.outcome.value], signed, one.target
+
+
+def _figures(report: Report, figures: Sequence[Figure], lang: Language) -> Table:
+    names = ("target", "objective", "worst", "best", "goal", "outcome", "outages", "longest")
+    titles = _titles(report, lang)
+    return Table(
+        heads=heads(names, lang),
+        rows=[_figure(report, one, titles, lang) for one in figures],
+        widths=(18, 16, 10, 10, 10, 18, 9, 9),
+        numeric=frozenset({2, 3, 4, 6, 7}),
+    )
+
+
+def _timelines(report: Report, lines: Sequence[Coverage], lang: Language) -> Iterator[Block]:
+    """A bar for each target, as many as some pictures hold."""
+    most = MOST_BARS * MOST_PICTURES
+    shown = foremost(lines, _lost_us, most)
+    for place in range(0, len(shown), MOST_BARS):
+        part = shown[place : place + MOST_BARS]
+        title = told("timeline-alt", lang, count=len(part))
+        rows = [(report.name(one.target), one.pieces) for one in part]
+        svg = timeline(rows, report.asked.period, lang, title)
+        yield Plot(svg=svg, alt=title, caption=told("timeline-caption", lang))
+    if len(lines) > most:
+        count = number(len(lines) - most, lang)
+        yield Paragraph(text=told("timeline-more", lang, count=count), note=True)
+
+
+def _lost_us(one: Coverage) -> tuple[int, int, str]:
+    """Most unavailable time first, then most unobserved time."""
+    return -one.sums.unavailable_us, -one.sums.unseen_us, one.target
+
+
+def _outage(report: Report, figure: Figure, one: Outage, lang: Language) -> list[str]:
+    ended = told("still", lang) if one.ended_us is None else when(report, one.ended_us, lang)
+    return [
+        report.name(figure.target),
+        _title(report, figure, lang),
+        when(report, one.started_us, lang),
+        ended,
+        length(one.unavailable_us, lang),
+    ]
+
+
+def _titles(report: Report, lang: Language) -> dict[tuple[str, str], str]:
+    """The objectives as people call them."""
+    objectives = report.accounting.objectives
+    return {(one.policy, one.id): one.title.get(lang) or one.id for one in objectives}
+
+
+def _title(report: Report, figure: Figure, lang: Language) -> str:
+    return _titles(report, lang).get((figure.policy, figure.objective), figure.objective)
+
+
+def _figure(
+    report: Report, one: Figure, titles: Mapping[tuple[str, str], str], lang: Language
+) -> list[str]:
     return [
         report.name(one.target),
-        objective_title(report, one, lang),
+        titles.get((one.policy, one.objective), one.objective),
         spoken(one.worst, one, lang),
         spoken(one.best, one, lang),
         goal_spoken(one, lang),
@@ -95,42 +141,21 @@ def _figure(report: Report, one: Figure, lang: Language) -> list[str]:
     ]
 
 
-def delays(report: Report, lang: Language) -> Iterator[Block]:
-    """Delay and loss of each series by hour."""
-    yield Heading(text=told("section-delays", lang))
-    if not report.delays:
-        yield Paragraph(text=told("delays-none", lang))
+def appendix(report: Report, lang: Language) -> Iterator[Block]:
+    """Every figure, where a table before it had to leave some out."""
+    kinds = {key: terms.kind for key, terms in report.accounting.targets.items()}
+    counts = Counter(kinds.get(one.target, "") for one in report.figures)
+    if max(counts.values(), default=0) <= MOST_ROWS:
         return
-    hours = report.delays[0].bucket_us // 3_600_000_000
-    yield Paragraph(text=told("delays-intro", lang, hours=hours))
-    chosen = _chosen(report.delays)
-    for track in chosen:
-        name = report.name(track.target)
-        family = f" (IPv{track.family})" if track.family else ""
-        loss = percent(Fraction(track.lost, track.sent) if track.sent else None, lang)
-        title = told("delay-alt", lang, target=f"{name}{family}", loss=loss)
-        caption = told(
-            "delay-caption",
-            lang,
-            target=f"{name}{family}",
-            loss=loss,
-            lost=number(track.lost, lang),
-            sent=number(track.sent, lang),
-        )
-        svg = delay_plot(track, report.asked.period, lang, title)
-        yield Plot(svg=svg, alt=title, caption=caption)
-    left = len(report.delays) - len(chosen)
-    if left:
-        yield Paragraph(text=told("delays-more", lang, count=number(left, lang)), note=True)
-
-
-def _chosen(tracks: Sequence[DelayTrack]) -> list[DelayTrack]:
-    """All of them in their order, or those with the most loss."""
-    if len(tracks) <= MOST_PLOTS:
-        return list(tracks)
-    return sorted(tracks, key=lambda one: (-Fraction(one.lost, max(1, one.sent)), one.series))[
-        :MOST_PLOTS
-    ]
+    yield Heading(text=told("section-appendix", lang))
+    yield Paragraph(text=told("appendix-intro", lang))
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    by_kind = sorted(
+        report.figures,
+        key=lambda one: (order.get(kinds.get(one.target, ""), len(order)), *_badness(one)),
+    )
+    yield _figures(report, by_kind[:MOST_APPENDED], lang)
+    yield from more(len(by_kind), "figures.csv", lang, MOST_APPENDED)
 
 
 def unobserved(report: Report, lang: Language) -> Iterator[Block]:
@@ -138,11 +163,12 @@ def unobserved(report: Report, lang: Language) -> Iterator[Block]:
     yield Heading(text=told("section-unobserved", lang))
     yield Paragraph(text=told("unobserved-intro", lang))
     lines = [one for one in report.coverage if one.sums.unseen_us]
+    shown = foremost(lines, lambda one: (-one.sums.unseen_us, one.target))
     if lines:
         causes = [told(f"unseen-{cause}", lang) for cause in Unseen]
         yield Table(
             heads=[told("head-target", lang), *causes, told("head-share", lang)],
-            rows=[_unseen(report, one, lang) for one in lines[:MOST_ROWS]],
+            rows=[_unseen(report, one, lang) for one in shown],
             widths=(26, 16, 16, 16, 16, 14),
             numeric=frozenset(range(1, 6)),
         )
@@ -151,18 +177,35 @@ def unobserved(report: Report, lang: Language) -> Iterator[Block]:
         yield Paragraph(text=told("unobserved-none", lang))
     never = [report.name(one.target) for one in report.coverage if not one.watched]
     if never:
-        shown = ", ".join(never[:MOST_ROWS])
+        names = ", ".join(never[:MOST_ROWS]) + (", …" if len(never) > MOST_ROWS else "")
         yield Paragraph(
-            text=told("never-watched", lang, count=number(len(never), lang), names=shown)
+            text=told("never-watched", lang, count=number(len(never), lang), names=names)
         )
     if report.losses:
         yield Paragraph(text=told("losses-intro", lang))
         yield Table(
             heads=heads(("loss", "count"), lang),
-            rows=[[name, number(count, lang)] for name, count in report.losses.items()],
+            rows=[[_loss_kind(name, lang), number(n, lang)] for name, n in report.losses.items()],
             widths=(70, 30),
             numeric=frozenset({1}),
         )
+
+
+LOSSES = (
+    "skipped",
+    "paused",
+    "lost",
+    "prober_errors",
+    "doubled",
+    "commits-delayed",
+    "unwritten-observations",
+)
+"""What an agent counts as lost."""
+
+
+def _loss_kind(name: str, lang: Language) -> str:
+    """In words; a kind that another version counts keeps its name."""
+    return told(f"loss-{name}", lang) if name in LOSSES else name
 
 
 def _unseen(report: Report, one: Coverage, lang: Language) -> list[str]:

@@ -278,6 +278,47 @@ def test_a_reload_keeps_the_daemon(running: Machine) -> None:
     assert running.show(UNIT, "MainPID") == before
 
 
+def test_a_sealed_key_signs_and_hands_over(running: Machine) -> None:
+    """By the lines of operations.md: sealed by systemd-creds, then rotated while it works."""
+    secrets, sealed = f"{CONFIGURATION}/secrets", "/etc/credstore.encrypted"
+    running.run("mkdir", "-p", sealed)
+    drop_in, agent = "[Service]\n", running.run("cat", f"{CONFIGURATION}/agent.yaml").stdout
+    for name in ("key", "passphrase"):
+        source, made = f"{secrets}/log.{name}", f"{sealed}/log-{name}"
+        running.run("systemd-creds", "encrypt", f"--name=log-{name}", source, made)
+        drop_in += f"LoadCredentialEncrypted=log-{name}\n"
+        assert f"file:secrets/log.{name}" in agent
+        agent = agent.replace(f"file:secrets/log.{name}", f"credential:log-{name}")
+    running.write(f"/etc/systemd/system/{UNIT}.d/sealed.conf", drop_in)
+    running.write(f"{CONFIGURATION}/agent.yaml", agent)
+    running.run("mv", f"{secrets}/log.key", "/root/safe.key")
+    running.run("systemctl", "daemon-reload")
+    restarted = running.run("systemctl", "restart", UNIT, check=False, timeout=120)
+    assert restarted.returncode == 0, running.journal(UNIT)
+    origin = json.loads(
+        running.run("sasando", "keys", "show", "--json", "-c", CONFIGURATION).stdout
+    )
+    new = ("sasando", "keys", "new", f"{secrets}/log-2.key", "--origin", origin[0]["origin"])
+    passphrase = f"{secrets}/log.passphrase"
+    running.run(*new, "--passphrase-file", passphrase)
+    running.run("systemd-tmpfiles", "--create", "sasando.conf")
+    line = next(line for line in agent.split("\n") if "credential:log-passphrase" in line)
+    following = (
+        '  next:\n    private: {secret: "file:secrets/log-2.key"}\n'
+        '    passphrase: {secret: "file:secrets/log.passphrase"}'
+    )
+    running.write(f"{CONFIGURATION}/agent.yaml", agent.replace(line, f"{line}\n{following}"))
+    before = running.show(UNIT, "MainPID")
+    running.run("sasando", "keys", "rotate", "--reason", "yearly", "-c", CONFIGURATION)
+    assert running.show(UNIT, "MainPID", "ActiveState") == {**before, "ActiveState": "active"}
+    first = ("--key", origin[0]["vkey"])
+    ledger = "/var/lib/sasando/ledger.db"
+    done = running.run("sasando", "verify", ledger, *first, "--json", timeout=120)
+    told = json.loads(done.stdout)
+    assert told["verdict"] == "intact", done.stdout
+    assert [one["previous"] for one in told["checked"]["followed"]] == [origin[0]["vkey"]]
+
+
 def test_stopping_drains_and_the_ledger_verifies(running: Machine) -> None:
     """SIGTERM ends the daemon with 0; what it left verifies; it starts again where it was."""
     said = (
