@@ -138,6 +138,14 @@ class _Pass:
         )
 
 
+def start_of(fold: Fold) -> Fold:
+    """What a pass needs of the state at a pruned log's first entry, where that itself goes on."""
+    start = Fold()
+    start.count, start.anchors = fold.count, dict(fold.anchors)
+    start.columns = {"interval_us": fold.columns["interval_us"].copy()}
+    return start
+
+
 def probed(
     entries: Iterable[tuple[int, bytes]],
     wanted: Mapping[Key, Wanted],

@@ -52,7 +52,7 @@ def report_of(found: Gathered, asked: Asked, root: bytes, record: Read, entries:
         raise ValueError("gather first")
     histories = Histories(found.ledgered(), asked.until_us, accounting.renamed())
     wishes = wanted(accounting, histories, asked, None)
-    counted = probed(entries(), wishes, asked.until_us) if wishes else {}
+    counted = probed(entries(), wishes, asked.until_us, found.start) if wishes else {}
     done = tuple(figures(accounting, histories, asked, None, counted))
     incidents = tuple(found.incidents())
     waivers = _waivers(rulebook)

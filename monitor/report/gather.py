@@ -44,6 +44,7 @@ from monitor.ledger.entry import (
 )
 from monitor.ledger.errors import LedgerError
 from monitor.model import Act
+from monitor.probed import start_of
 from monitor.rulebook import RULES_TEXT, Rulebook, RulebookError
 from policies.aspects import RuleSum
 from policies.period import Moments
@@ -103,6 +104,8 @@ class Gathered:
     rows: dict[int, IncidentRow] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)
     declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    start: Fold | None = None
+    """Of a pruned log: what another pass has to begin with."""
     silences: dict[int, SilenceRow] = field(default_factory=dict)
     held: dict[int, HeldRow] = field(default_factory=dict)
     acknowledged: dict[int, int] = field(default_factory=dict)
@@ -174,6 +177,9 @@ class Gathered:
                 "report.pruned", entry=boundary.index, until=_moment(boundary.reached_us)
             )
         self.boundary, self.fold, self.size = boundary, boundary.fold, boundary.index
+        self.start = start_of(self.fold)
+        self.silences = dict(self.fold.holds.silences)
+        self.held = dict(self.fold.holds.held)
         standing = boundary.standing
         self.origin, self.vantage = standing.origin, standing.vantage
         for series in standing.series.values():

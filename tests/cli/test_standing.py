@@ -25,8 +25,29 @@ INCIDENT = {
     "ended_since": None,
     "ended": None,
     "act": "opened",
-    "acknowledged_by": None,
+    "acknowledged": "2026-11-23T01:05:00.000000Z",
+    "acknowledged_by": "ayu",
+    "acknowledgement": "on my way",
+    "held": {
+        "cause": "silence",
+        "by": 5,
+        "since": "2026-11-23T01:03:03.000000Z",
+        "released": None,
+    },
     "consequences": {"count": 12, "kinds": {"service": 12}, "names": ["website"]},
+}
+SILENCE = {
+    "id": 5,
+    "targets": ["core"],
+    "tags": [],
+    "rules": ["answers"],
+    "since": "2026-11-23T01:00:00.000000Z",
+    "until": "2026-11-23T02:00:00.000000Z",
+    "author": "ayu",
+    "reason": "fibre",
+    "ended": None,
+    "ended_by": None,
+    "held": 1,
 }
 ROUTE = {
     "name": "noc",
@@ -101,6 +122,7 @@ def _answer(**changes: Any) -> dict[str, Any]:
         ],
         "redundancy": [REDUNDANT],
         "incidents": [INCIDENT],
+        "silences": [],
         "labels": [],
         "ledger": {
             "size": 120,
@@ -228,6 +250,13 @@ def test_without_an_agent_the_kept_cosignatures_are_shown(inside: Inside, record
     [
         ({"trouble": "store.full"}, "CANNOT WRITE its ledger (store.full)", "TIDAK DAPAT MENULIS"),
         ({"lost": {"unwritten-observations": 4}}, "Lost and counted: unwritten-obs", "Hilang dan"),
+        ({}, "ayu since 2026-11-23", "ayu sejak 2026-11-23"),
+        ({}, "message held back by silence 5", "pesan ditahan oleh masa senyap 5"),
+        (
+            {"silences": [SILENCE]},
+            "Silence 5 (core & answers) until 2026-11-23 10:00:00: 1 messages held back",
+            "Masa senyap 5 (core & answers) sampai 2026-11-23 10:00:00: 1 pesan ditahan",
+        ),
         ({"alerts_waiting": 2}, "Alerts waiting: 2", "Peringatan yang menunggu: 2"),
         (
             {"routes": [ROUTE]},

@@ -87,6 +87,7 @@ class Recording:
         self.place.write()
         daemon: Any = SimpleNamespace(
             plan=self.plan,
+            key=self.plan.configuration.agent.key,
             clock=self,
             registry=self._registry,
             recorder=self.recorder,

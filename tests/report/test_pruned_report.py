@@ -46,6 +46,7 @@ from tests.report.scene import (
     STEP_US,
     ZONE,
     Scene,
+    objective,
     ping,
 )
 from tests.store.building import KEY, ledger_at
@@ -77,7 +78,9 @@ def _step(incident: int | None, step: int, act: str, at_us: int) -> IncidentStep
 
 def _scene() -> tuple[Scene, int]:
     """Everything that reaches from October into November, and where in the log November begins."""
-    scene = Scene()
+    by_loss = objective(id="by-loss", loss=("0.2", 3_600_000_000), restitution=None)
+    lost = objective(id="loss", indicator="loss", restitution=None)
+    scene = Scene(objectives=(objective(), by_loss, lost))
     scene.begin()
     scene.series(0, "balai-fo", "icmp", "availability/link-answers", "loss/loss-5")
     scene.series(1, "taman", "icmp", "availability/hotspot-answers")
@@ -183,7 +186,7 @@ def made(source: Source, period: Period = NOVEMBER) -> Report:
     head = Checkpoint(origin=ORIGIN, size=proof.size, root=proof.root)
     asked = Asked(period=period, until_us=LAST_US)
     found = _gathered(source, head, asked, lambda _: None)
-    return report_of(found, asked, head.root, source.record)
+    return report_of(found, asked, head.root, source.record, lambda: source.entries(head.size))
 
 
 def test_the_report_after_the_boundary_says_what_the_whole_log_says(logs: Logs) -> None:

@@ -248,7 +248,7 @@ def released(by: int, cause: str = "silence", at_us: int = START_US) -> bytes:
     return AlertsReleased(cause=cause, by=by, counts={"held": 1}, at_us=at_us).to_bytes()
 
 
-def silenced(ledger: Ledger) -> None:
+def silenced(ledger: Ledger, *incidents: int) -> None:
     """Silences that stand and that are over; messages that are held back and let go."""
     now, hour = START_US, 60 * MINUTE_US
     first = append(
@@ -257,21 +257,13 @@ def silenced(ledger: Ledger) -> None:
         silence(now, now + hour, tags=("ring=1",), rules=("base/answers",)),
         silence(now, now + hour, "link-1"),
     ).first
-    opening = append(
-        ledger,
-        stepped(None, 0, "opened"),
-        held_back(first),
-        stepped(None, 0, "opened"),
-        held_back(first + 1),
-    ).first
+    append(ledger, *(held_back(first + n, number) for n, number in enumerate(incidents)))
     append(
         ledger,
         silence_ended(first, now + MINUTE_US),
-        held_back(first + 1, opening),
         released(first, at_us=now + MINUTE_US),
         silence_ended(first + 2, now + hour, author=""),
     )
-    append(ledger, stepped(None, 0, "opened"), held_back(first), released(first))
 
 
 def declared(ledger: Ledger) -> None:
@@ -319,6 +311,7 @@ def rich(ledger: Ledger, rounds: int = 40) -> None:
             label="blind", target="agent", cause="agent", since_us=1, until_us=None
         ).to_bytes(),
     )
+    silenced(ledger, first.first, first.first + 1)
     receipt, delivery = settled(first.outbox[0].id)
     append(
         ledger,
@@ -331,7 +324,6 @@ def rich(ledger: Ledger, rounds: int = 40) -> None:
         settled=[delivery],
     )
     declared(ledger)
-    silenced(ledger)
     append(
         ledger,
         LossCounted(since_us=0, until_us=9, counts={"late": 3}).to_bytes(),

@@ -162,7 +162,8 @@ HASHES = "substr(hashes, 1, 31) || x'5a' || substr(hashes, 33)"
         "INSERT INTO rollup SELECT series, hour + 999, 1, 1, 1, 1, 1, NULL, NULL, 0 FROM rollup"
         " LIMIT 1",
         'INSERT INTO incident SELECT 300, target, "check", family, policy, rule, severity,'
-        " reasons, since_us, opened_us, step, act, ended_since_us, ended_us, acknowledged_by"
+        " reasons, since_us, opened_us, step, act, ended_since_us, ended_us, acknowledged_by,"
+        " acknowledged_us, acknowledged_reason"
         " FROM incident LIMIT 1",
         "UPDATE fold SET size = 100",
         "UPDATE tree SET root = zeroblob(32)",

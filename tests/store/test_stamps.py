@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.exported import ExportedLog
+from monitor.halfway import Keeper
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.entry import AgentStopped, CheckpointStamped
 from monitor.ledger.stamp import Stamped, asking, roots_in, stamped_us
@@ -216,3 +217,32 @@ def test_an_export_carries_them_and_openssl_agrees(
     replies[0].write_bytes(replies[1].read_bytes())
     spoilt = judged(ExportedLog(tmp_path / "log"), issuer)
     assert spoilt.verdict == "tampered"
+
+
+def test_a_resumed_verification_holds_every_entry_against_the_tokens_again(
+    tmp_path: Path, mark: Path, issuer: Issuer
+) -> None:
+    """A token taken away after the interruption, or a root that was not given before it."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    with ledger_at(url, mark) as ledger:
+        begin(ledger)
+        one = stamp(ledger, issuer)
+        append(ledger, stopped(now_us() - HOUR_US), *[stopped(now_us())] * 600)
+    roots = roots_in(issuer.root)
+    (tmp_path / "kept").mkdir()
+    keeper = Keeper(folder=tmp_path / "kept", key=bytes(32), due=lambda: True)
+
+    def interrupted(done: int, _size: int) -> None:
+        if done == 512:
+            raise KeyboardInterrupt
+
+    with PinnedDatabase(url) as source, pytest.raises(KeyboardInterrupt):
+        verify(source, KEY.verifier, progress=interrupted, keeper=keeper)
+    assert keeper.kept == 512
+    with PinnedDatabase(url) as source:
+        proof = verify(source, KEY.verifier, keeper=keeper, roots=roots)
+    assert [(f.index, f.what) for f in proof.findings] == [(one.size + 1, "verify.stamp-after")]
+    altered(url, "DELETE FROM stamp")
+    with PinnedDatabase(url) as source:
+        proof = verify(source, KEY.verifier, keeper=keeper, roots=roots)
+    assert [(f.index, f.what) for f in proof.findings] == [(one.size, "verify.stamp-missing")]
