@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 from monitor.declared import DeclarationRow, values_of
-from monitor.derive import Changes, Fold, read_entry
-from monitor.ledger.batch import Batch
+from monitor.derive import Changes, Fold, Part, read_entry
 from monitor.ledger.entry import (
     AlertSettled,
     ConfigurationInForce,
@@ -18,7 +17,6 @@ from monitor.ledger.entry import (
     IncidentStepped,
     LogOpened,
     LogPruned,
-    Record,
     SeriesDefined,
     read_record,
 )
@@ -57,7 +55,7 @@ class Standing:
     routes: set[str] = field(default_factory=set)
     declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
 
-    def take(self, index: int, entry: Record | Batch, changes: Changes) -> None:
+    def take(self, index: int, entry: Part, changes: Changes) -> None:
         """Take in an entry, and what the fold made of it."""
         self.declarations |= changes.declarations
         match entry:

@@ -1,26 +1,24 @@
 """Everything that is derived from the entries, by one function. Pure.
 
 State intervals, hourly rollups, the incident table, labels and the table of series are what
-`Fold.apply` says of the entries' bytes, in order; the writer stores it, `verify` rebuilds it by
-the same code and compares.
-
-The rules of time (see `docs/decisions/`):
-- An observation's state holds from its start to the next one, at most 1.5 of the intervals in
-  force when it was made; then the series is unobserved until it is observed again.
-- No time counts twice: an observation that does not start after the last one of its series
-  (a wall clock that was set back and anchored anew) changes nothing.
+`Fold` says of the entries' bytes, in order; the writer stores it, `verify` rebuilds it by the
+same code and compares. What observations say is `monitor.observed`'s part: batches that follow one
+another are taken together.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitor.declared import DeclarationRow, Declarations, values_of
+from monitor.derived import HOUR_US as HOUR_US
+from monitor.derived import IntervalRow as IntervalRow
+from monitor.derived import RollupRow as RollupRow
 from monitor.holds import HeldRow, Holds, SilenceRow, held_of, row_values, silence_of
-from monitor.ledger.batch import Batch, Group, Measure
+from monitor.ledger.batch import Batch
+from monitor.ledger.block import Block, scan
 from monitor.ledger.columns import Ints
 from monitor.ledger.entry import (
     BATCH_CODE,
@@ -50,58 +48,19 @@ from monitor.ledger.entry import (
 )
 from monitor.ledger.wire import WireError, decode, encode
 from monitor.model import Act, State
+from monitor.observed import COLUMNS, NEVER, observe, open_rollup
 
-HOUR_US = 3_600_000_000
+AT_ONCE = 1_024
+"""Entries that whoever reads many should take together: more of them save nothing."""
+_FEWEST = 2
+"""Batches that are worth decoding together."""
 STAMP = "time-stamp/"
 """Before an authority's name: the job of the calendar that asks it for a token."""
-_COLUMNS = (
-    "interval_us",
-    "state",
-    "since_us",
-    "last_us",
-    "until_us",
-    "hour",
-    "available",
-    "unavailable",
-    "unobserved",
-    "sent",
-    "received",
-    "delay_min_us",
-    "delay_max_us",
-    "delay_sum_us",
-)
-_ROLLED = _COLUMNS[6:]
-_NEVER = -(1 << 62)
-_UNSET_MIN, _UNSET_MAX = 1 << 62, -(1 << 62)
 
+_STATES = tuple(State)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntervalRow:
-    """A closed interval in which a series had one state: [started_us, ended_us)."""
-
-    series: int
-    started_us: int
-    ended_us: int
-    state: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollupRow:
-    """One series in one hour (UTC): how often each state was seen, and its singletons.
-
-    Delays are of the check's first measure, in µs, and undefined where nothing came back.
-    """
-
-    series: int
-    hour: int
-    available: int
-    unavailable: int
-    unobserved: int
-    sent: int
-    received: int
-    delay_min_us: int | None
-    delay_max_us: int | None
-    delay_sum_us: int
+Part = Record | Block
+"""What is derived from at once: an entry, or batches that follow one another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +120,7 @@ class Fold:
 
     def __init__(self) -> None:
         self.count = 0
-        self.columns: dict[str, Ints] = {name: np.zeros(0, np.int64) for name in _COLUMNS}
+        self.columns: dict[str, Ints] = {name: np.zeros(0, np.int64) for name in COLUMNS}
         self.anchors: dict[int, int] = {}
         self.incidents: dict[int, IncidentRow] = {}
         self.labels: dict[tuple[str, str], LabelRow] = {}
@@ -177,11 +136,12 @@ class Fold:
         """Take in entry `index`; EntryError when it cannot follow what came before."""
         self.take(index, read_entry(raw), changes)
 
-    def take(self, index: int, entry: Record | Batch, changes: Changes) -> None:
+    def take(self, index: int, entry: Record | Batch | Block, changes: Changes) -> None:
         """Take in an entry that was read already; after an EntryError this fold is of no use."""
-        match entry:
-            case Batch() as batch:
-                self._batch(batch, changes)
+        part = part_of(entry)
+        match part:
+            case Block() as block:
+                self._block(block, changes)
             case ClockAnchored() as anchor:
                 self.anchors[index] = anchor.wall_us
                 self.anchors = dict(sorted(self.anchors.items())[-2:])
@@ -195,16 +155,55 @@ class Fold:
             case AlertSettled() as receipt:
                 changes.settled.append(receipt)
             case KeyRotated() | CalendarRan() | CheckpointStamped():
-                self._agent_did(index, entry)
+                self._agent_did(index, part)
             case _:
-                self._people(index, entry, changes)
+                self._people(index, part, changes)
+
+    def taken(
+        self, first: int, entries: Sequence[bytes], changes: Changes
+    ) -> Iterator[tuple[int, Part]]:
+        """Take in entries, the first of which has the index `first`, as `apply` does one by one.
+
+        Yields (index of its first entry, part) after each part was taken. EntryError for the entry
+        that follows the parts so far: it cannot be read, or cannot follow.
+        """
+        place = 0
+        while place < len(entries):
+            block, count = self._together(entries, place, changes)
+            if block is not None:
+                yield first + place, block
+                place += count
+                continue
+            for end in range(place, place + max(1, count)):
+                entry = read_entry(entries[end])
+                part = part_of(entry)
+                self.take(first + end, part, changes)
+                yield first + end, part
+            place += max(1, count)
+
+    def _together(
+        self, entries: Sequence[bytes], place: int, changes: Changes
+    ) -> tuple[Block | None, int]:
+        """The batches that begin there, taken in, and how many they are.
+
+        None where they must be read singly, which tells the one that is wrong if any is.
+        """
+        found = scan(entries, place)
+        block = found.block() if len(found) >= _FEWEST else None
+        if block is None:
+            return None, len(found)
+        try:
+            self._block(block, changes)
+        except EntryError:  # before anything was changed
+            return None, len(found)
+        return block, len(found)
 
     def current(self, number: int) -> tuple[State, int, int]:
         """(state, since_us, last_us) of a series; UNOBSERVED where nothing was ever seen.
 
         The state holds up to `until_us(number)`, then the series is unobserved.
         """
-        if number >= self.count or self.columns["last_us"][number] == _NEVER:
+        if number >= self.count or self.columns["last_us"][number] == NEVER:
             return State.UNOBSERVED, 0, 0
         c = self.columns
         return (
@@ -215,15 +214,24 @@ class Fold:
 
     def until_us(self, number: int) -> int:
         """To which moment the newest observation of a series holds; 0 where there is none."""
-        if number >= self.count or self.columns["last_us"][number] == _NEVER:
+        if number >= self.count or self.columns["last_us"][number] == NEVER:
             return 0
         return int(self.columns["until_us"][number])
 
+    def standings(self) -> list[tuple[State, int, int]]:
+        """(state, since_us, until_us) of every series, by number: as `current` and `until_us`."""
+        c, unseen = self.columns, (State.UNOBSERVED, 0, 0)
+        held = (c[name][: self.count].tolist() for name in ("state", "since_us", "until_us"))
+        return [
+            (_STATES[state], since_us, until_us) if until_us != NEVER else unseen
+            for state, since_us, until_us in zip(*held, strict=True)
+        ]
+
     def open_hour(self, number: int) -> RollupRow | None:
         """The rollup of a series' newest hour, which is not closed yet; None: nothing was seen."""
-        if number >= self.count or self.columns["hour"][number] == _NEVER:
+        if number >= self.count or self.columns["hour"][number] == NEVER:
             return None
-        return self._rollup(number)
+        return open_rollup(self.columns, number)
 
     def snapshot(self) -> bytes:
         """The whole state, canonically; older logs, without declarations, have no word of them."""
@@ -256,7 +264,7 @@ class Fold:
             values: dict[str, Any] = decode(raw)
             fold.count, fold.ignored = values["count"], values["ignored"]
             stored = values["columns"]
-            fold.columns = {n: np.frombuffer(stored[n], "<i8").astype(np.int64) for n in _COLUMNS}
+            fold.columns = {n: np.frombuffer(stored[n], "<i8").astype(np.int64) for n in COLUMNS}
             fold.anchors = dict(values["anchors"])
             fold.incidents = {row["id"]: IncidentRow(**row) for row in values["incidents"]}
             rows = [LabelRow(**row) for row in values["labels"]]
@@ -317,7 +325,7 @@ class Fold:
             if self.count > len(self.columns["state"]):
                 self._grow()
             for name in ("last_us", "until_us", "hour"):
-                self.columns[name][number] = _NEVER
+                self.columns[name][number] = NEVER
         self.columns["interval_us"][number] = series.interval_us
 
     def _grow(self) -> None:
@@ -383,87 +391,36 @@ class Fold:
         if entry.until_us is None:
             self.labels[key] = row
 
-    def _batch(self, batch: Batch, changes: Changes) -> None:
-        wall_us = self.anchors.get(batch.anchor)
-        if wall_us is None:
-            raise EntryError(f"a batch that counts from entry {batch.anchor}, which is no anchor")
-        for group in batch.groups:
-            if int(group.series.min()) < 0 or int(group.series.max()) >= self.count:
-                raise EntryError("a batch that speaks of a series nobody defined")
-            at_us = wall_us + group.started_ms * 1_000
-            for rows in _layers(group.series):
-                self._observe(group, at_us, rows, changes)
+    def _block(self, block: Block, changes: Changes) -> None:
+        """EntryError before anything is changed."""
+        at_us = moments(block, self.anchors)
+        if int(block.series.max()) >= self.count:
+            raise EntryError("a batch that speaks of a series nobody defined")
+        self.ignored += observe(self.columns, block, at_us, (changes.intervals, changes.rollups))
 
-    def _observe(self, group: Group, at_us: Ints, rows: Ints, changes: Changes) -> None:
-        """Rows of distinct series: those that only go on are taken at once, the rest singly."""
-        c = self.columns
-        later = at_us[rows] > c["last_us"][group.series[rows]]
-        self.ignored += len(rows) - int(np.count_nonzero(later))
-        rows = rows[later]
-        number, at, state = group.series[rows], at_us[rows], group.states()[rows]
-        same = (c["state"][number] == state) & (at <= c["until_us"][number])
-        for i in np.flatnonzero(~same).tolist():
-            self._turn(int(number[i]), int(at[i]), int(state[i]), changes)
-        c["last_us"][number] = at
-        c["until_us"][number] = at + c["interval_us"][number] * 3 // 2
-        self._roll(group, rows, number, at, state, changes)
 
-    def _turn(self, number: int, at: int, state: int, changes: Changes) -> None:
-        """A series changes its state, or is seen again after it was unobserved."""
-        c = self.columns
-        covered, since, before = (int(c[n][number]) for n in ("until_us", "since_us", "state"))
-        if covered != _NEVER:
-            if at > covered and before != State.UNOBSERVED:
-                changes.intervals.append(_interval(number, since, covered, before))
-                since, before = covered, int(State.UNOBSERVED)
-            if before == state:
-                at = since
-            else:
-                changes.intervals.append(_interval(number, since, at, before))
-        c["state"][number], c["since_us"][number] = state, at
-
-    def _roll(
-        self, group: Group, rows: Ints, number: Ints, at: Ints, state: Ints, changes: Changes
-    ) -> None:
-        c, hour = self.columns, at // HOUR_US
-        turned = c["hour"][number] != hour
-        for n in number[turned].tolist():
-            if c["hour"][n] != _NEVER:
-                changes.rollups.append(self._rollup(n))
-            for name in _ROLLED:
-                c[name][n] = 0
-            c["delay_min_us"][n], c["delay_max_us"][n] = _UNSET_MIN, _UNSET_MAX
-        c["hour"][number] = hour
-        for name, value in (("unobserved", 0), ("available", 1), ("unavailable", 2)):
-            c[name][number] += state == value
-        if group.measures:
-            seen = group.fault[rows] == 0
-            self._delays(next(iter(group.measures.values())), rows[seen], number[seen])
-
-    def _delays(self, measure: Measure, rows: Ints, number: Ints) -> None:
-        c = self.columns
-        owner, values, present = _singletons(measure, rows, number)
-        np.add.at(c["sent"], owner, 1)
-        owner, values = owner[present], values[present]
-        np.add.at(c["received"], owner, 1)
-        np.add.at(c["delay_sum_us"], owner, values)
-        np.minimum.at(c["delay_min_us"], owner, values)
-        np.maximum.at(c["delay_max_us"], owner, values)
-
-    def _rollup(self, number: int) -> RollupRow:
-        values = {name: int(self.columns[name][number]) for name in ("hour", *_ROLLED)}
-        low, high = values.pop("delay_min_us"), values.pop("delay_max_us")
-        return RollupRow(
-            series=number,
-            delay_min_us=None if low == _UNSET_MIN else low,
-            delay_max_us=None if high == _UNSET_MAX else high,
-            **values,
-        )
+def moments(block: Block, anchors: Mapping[int, int]) -> Ints:
+    """When each row of a block started, by the anchors in force (index to wall clock, µs)."""
+    for anchor in block.anchors:
+        if anchor not in anchors:
+            raise EntryError(f"a batch that counts from entry {anchor}, which is no anchor")
+    walls = np.array([anchors[anchor] for anchor in block.anchors], np.int64)
+    return np.repeat(walls, block.batch_rows) + block.started_ms * 1_000
 
 
 def read_entry(raw: bytes) -> Record | Batch:
     """Any entry of its bytes; EntryError when they are none."""
     return Batch.from_bytes(raw) if code_of(raw) == BATCH_CODE else read_record(raw)
+
+
+def part_of(entry: Record | Batch | Block) -> Part:
+    """An entry as derivation takes it."""
+    return Block.of(entry) if isinstance(entry, Batch) else entry
+
+
+def extent(part: Part) -> int:
+    """How many entries it is."""
+    return len(part) if isinstance(part, Block) else 1
 
 
 def named_records(entry: Record | Batch) -> Iterable[bytes]:
@@ -477,6 +434,15 @@ def named_records(entry: Record | Batch) -> Iterable[bytes]:
     return entry.texts.values() if isinstance(entry, ConfigurationInForce) else ()
 
 
+def records_of(index: int, part: Part) -> Iterator[tuple[int, bytes]]:
+    """(index of the entry, SHA-256) of every evidence record that a part at `index` names."""
+    if isinstance(part, Block):
+        for place, digests in enumerate(part.records, index):
+            yield from ((place, digest) for digest in digests)
+    else:
+        yield from ((index, digest) for digest in named_records(part))
+
+
 def _records_in(detail: object) -> Iterator[bytes]:
     """What lies under `record` in an operator's act, however deep."""
     if isinstance(detail, Mapping):
@@ -486,32 +452,6 @@ def _records_in(detail: object) -> Iterator[bytes]:
     if isinstance(detail, Mapping | tuple):
         for part in detail.values() if isinstance(detail, Mapping) else detail:
             yield from _records_in(part)
-
-
-def _interval(number: int, since: int, until: int, state: int) -> IntervalRow:
-    return IntervalRow(series=number, started_us=since, ended_us=until, state=state)
-
-
-def _layers(series: Ints) -> list[Ints]:
-    """Row numbers in groups within which each series occurs once, in the rows' order."""
-    if len(series) == 1 or bool((np.diff(series) > 0).all()):
-        return [np.arange(len(series))]
-    order = np.argsort(series, kind="stable")
-    ordered = series[order]
-    first = np.searchsorted(ordered, ordered)
-    depth = np.arange(len(series)) - first
-    return [order[depth == level] for level in range(int(depth.max()) + 1)]
-
-
-def _singletons(measure: Measure, rows: Ints, number: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """(series of each singleton, its value, whether it is defined) of the given rows."""
-    if measure.lengths is None:
-        return number, measure.values[rows], measure.present[rows]
-    owner_of_row = np.full(len(measure.lengths), -1, np.int64)
-    owner_of_row[rows] = number
-    owner = np.repeat(owner_of_row, measure.lengths)
-    kept = owner >= 0
-    return owner[kept], measure.values[kept], measure.present[kept]
 
 
 def _values(row: IncidentRow | LabelRow) -> Mapping[str, Any]:

@@ -14,12 +14,13 @@ from monitor.goals import Outcome, judged, unmeasured
 from monitor.history import Histories
 from monitor.ledger.entry import SeriesDefined
 from monitor.probed import ROUND_TRIP, Key
-from policies.availability import IN_BASE, Availability, Piece, availability, pieces
+from policies.availability import IN_BASE, Availability, History, Piece, pieces
 from policies.budget import ErrorBudget, error_budget
 from policies.outages import Outage, OutageTimes, at_worst, counted_us, outage_times, outages
 from policies.period import Moments, Period
 from policies.probes import Probes, Wanted
-from policies.restitution import Restitution, Terms, restitution
+from policies.reckoning import reckoned
+from policies.restitution import Restitution, restitution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,27 @@ def _base(
     return tuple(joined)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """An objective and what is the same for each of its targets."""
+
+    accounting: Accounting
+    objective: ObjectiveTerms
+    histories: Histories
+    window: Moments
+    owed_time: Sequence[Moments]
+    months: int
+    over: bool
+    """Whether the whole period is known."""
+    agreed: Fraction
+    """Its ratio; 0 where it has none."""
+
+    def parts(self, history: History) -> Iterator[Piece]:
+        """How each moment of the window counts; nothing is computed before it is asked for."""
+        counts = self.objective.unreachable_counts
+        yield from pieces(history, self.window, self.owed_time, unreachable_counts=counts)
+
+
 def figures(
     accounting: Accounting,
     histories: Histories,
@@ -141,35 +163,33 @@ def figures(
 
     `probed`: what was counted of what is `wanted`.
     """
+    window, months, counted = asked.window, months_of(asked.period), probed or {}
+    over = window == asked.period.window
     for objective in accounting.objectives:
         if objective.indicator not in COMPUTED:
             continue
         owed_time = objective.hours.inside(asked.period)
+        agreed = Fraction(objective.ratio or 0)
+        sought = _Sought(accounting, objective, histories, window, owed_time, months, over, agreed)
         for target in objective.targets:
             if targets is None or target in targets:
-                probes = (probed or {}).get((objective.policy, objective.id, target))
-                yield _figure(accounting, objective, target, histories, asked, owed_time, probes)
+                probes = counted.get((objective.policy, objective.id, target))
+                yield _figure(sought, target, probes)
 
 
-def _figure(
-    accounting: Accounting,
-    objective: ObjectiveTerms,
-    target: str,
-    histories: Histories,
-    asked: Asked,
-    owed_time: Sequence[Moments],
-    probes: Probes | None,
-) -> Figure:
-    series = histories.series_of(target, objective.measured_by)
+def _figure(sought: _Sought, target: str, probes: Probes | None) -> Figure:
+    objective = sought.objective
+    series = sought.histories.series_of(target, objective.measured_by)
     measured = bool(series) if not objective.by_probes else probes is not None
-    found = standings(
-        accounting, objective, target, histories, asked.window, owed_time, series, probes
-    )
+    history = _history(sought.accounting, objective, target, sought.histories, series, probes)
+    counts = objective.unreachable_counts
+    sums, found = reckoned(history, sought.window, sought.owed_time, unreachable_counts=counts)
     by_time = objective.indicator not in ("loss", "delay")
-    sums, failed = availability(found), tuple(outages(found)) if by_time else ()
+    failed = tuple(found) if by_time else ()
     times = outage_times(failed, sums.available_us)
     told = measured or not objective.by_probes
-    came = judged(objective, sums, found, times, probes) if told else unmeasured(objective)
+    parts = sought.parts(history)
+    came = judged(objective, sums, parts, times, probes) if told else unmeasured(objective)
     return Figure(
         policy=objective.policy,
         objective=objective.id,
@@ -182,8 +202,8 @@ def _figure(
         sums=sums,
         outages=failed,
         times=times,
-        budget=_budget(objective, sums) if told else None,
-        owed=_owed(accounting, objective, target, found, asked) if measured else None,
+        budget=_budget(sought, sums) if told else None,
+        owed=_owed(sought, target, history, sums, found) if measured else None,
         probes=probes,
         bound_us=objective.duration_us if objective.indicator == "delay" else None,
     )
@@ -203,49 +223,56 @@ def standings(
 
     Where singletons decide and nobody counted them, nothing was observed.
     """
+    history = _history(accounting, objective, target, histories, series, probes)
+    return list(pieces(history, window, owed_time, unreachable_counts=objective.unreachable_counts))
+
+
+def _history(
+    accounting: Accounting,
+    objective: ObjectiveTerms,
+    target: str,
+    histories: Histories,
+    series: Sequence[SeriesDefined],
+    probes: Probes | None,
+) -> History:
     terms = accounting.targets.get(target)
     by_probes = objective.by_probes
     history = histories.of(target, terms.site if terms else "", () if by_probes else series)
     if by_probes and probes is not None:
         history = replace(history, series=probes.tracks)
-    return list(pieces(history, window, owed_time, unreachable_counts=objective.unreachable_counts))
+    return history
 
 
-def _budget(objective: ObjectiveTerms, sums: Availability) -> ErrorBudget | None:
-    if objective.indicator != "availability" or objective.ratio is None:
+def _budget(sought: _Sought, sums: Availability) -> ErrorBudget | None:
+    if sought.objective.indicator != "availability" or sought.objective.ratio is None:
         return None
-    return error_budget(
-        Fraction(objective.ratio), sums.base_us, sums.unavailable_us, sums.unseen_us
-    )
+    return error_budget(sought.agreed, sums.base_us, sums.unavailable_us, sums.unseen_us)
 
 
 def _owed(
-    accounting: Accounting,
-    objective: ObjectiveTerms,
-    target: str,
-    found: Sequence[Piece],
-    asked: Asked,
+    sought: _Sought, target: str, history: History, sums: Availability, failed: Sequence[Outage]
 ) -> Owed | None:
     """What the provider of a link owes; None without terms, fee or whole months that are over."""
-    terms = accounting.targets.get(target)
-    months = months_of(asked.period)
+    objective, months = sought.objective, sought.months
+    terms = sought.accounting.targets.get(target)
     if objective.restitution is None or objective.ratio is None or not months:
         return None
-    if terms is None or terms.fee is None or asked.window != asked.period.window:
+    if terms is None or terms.fee is None or not sought.over:
         return None
     fee = Decimal(terms.fee * months)
-    seen = _restitution(objective.restitution, fee, objective.ratio, found)
-    worst = _restitution(objective.restitution, fee, objective.ratio, list(at_worst(found)))
+    ratio, longer_than_us = objective.ratio, objective.restitution.longer_than_us
+    missed_us = counted_us(failed, longer_than_us)
+    seen = restitution(objective.restitution, fee, ratio, missed_us, sums.base_us)
+    worst = seen
+    if sums.unseen_us:
+        if longer_than_us:
+            missed_us = counted_us(outages(at_worst(sought.parts(history))), longer_than_us)
+        else:  # however it is cut into outages, all of it counts
+            missed_us += sums.unseen_us
+        worst = restitution(objective.restitution, fee, ratio, missed_us, sums.base_us)
     if seen is None or worst is None:
         return None
     return Owed(fee=fee, seen=seen, worst=worst)
-
-
-def _restitution(
-    terms: Terms, fee: Decimal, goal: Decimal, found: Sequence[Piece]
-) -> Restitution | None:
-    missed_us = counted_us(outages(found), terms.longer_than_us)
-    return restitution(terms, fee, goal, missed_us, availability(found).base_us)
 
 
 def months_of(period: Period) -> int:

@@ -108,11 +108,12 @@ def _between(
 
 def _at_least(goal: Decimal, worst: Fraction | None, best: Fraction | None) -> Judged:
     """A figure that must reach its goal."""
-    least = Fraction(goal)
+    least, of = goal.as_integer_ratio()
     outcome = Outcome.UNDECIDED
-    if best is not None and best < least:
+    # Denominators are positive: comparing products compares the fractions.
+    if best is not None and best.numerator * of < least * best.denominator:
         outcome = Outcome.MISSED
-    elif worst is not None and worst >= least:
+    elif worst is not None and worst.numerator * of >= least * worst.denominator:
         outcome = Outcome.MET
     return Judged(goal=goal, worst=worst, best=best, outcome=outcome)
 

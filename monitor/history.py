@@ -29,6 +29,7 @@ class Ledgered:
     series: Sequence[SeriesDefined]
     fold: Fold
     intervals: Mapping[int, Sequence[IntervalRow]]
+    """In order."""
     labels: Sequence[LabelRow] = ()
     declarations: Sequence[DeclarationRow] = ()
 
@@ -45,15 +46,20 @@ class Histories:
     _series: dict[str, list[SeriesDefined]] = field(init=False)
     _labels: dict[tuple[str, str], list[Moments]] = field(init=False)
     _declared: dict[str, list[DeclarationRow]] = field(init=False)
+    _blind: list[Moments] = field(init=False)
+    _standings: list[tuple[State, int, int]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._series, self._labels, self._declared = {}, {}, {}
+        self._standings = self.ledgered.fold.standings()
         for one in self.ledgered.series:
             self._series.setdefault(self.key_of(one.target), []).append(one)
         for label in self.ledgered.labels:
             until_us = self.until_us if label.until_us is None else label.until_us
             key = label.label, self.key_of(label.target)
             self._labels.setdefault(key, []).append((label.since_us, until_us))
+        named = self._labels.items()
+        self._blind = [cut for key, cuts in named if key[0] == BLIND for cut in cuts]
         for row in self.ledgered.declarations:
             if row.counts:
                 self._declared.setdefault(self.key_of(row.target), []).append(row)
@@ -78,18 +84,18 @@ class Histories:
                 rule.rpartition("/")[2] in wanted
                 for rule in (one.rules[:1] if deciding else one.rules)
             )
-            and self.ledgered.fold.until_us(one.number)
+            and self._standing(one.number)[2]
         ]
 
     def of(self, target: str, site: str, series: Iterable[SeriesDefined]) -> History:
         """The target's history by these series; declarations about its site hold for it too."""
-        declared = [*self._declared.get(target, ())]
-        if site and site != target:
-            declared += self._declared.get(site, ())
+        declared = self._declared.get(target, [])
+        if site and site != target and site in self._declared:
+            declared = [*declared, *self._declared[site]]
         return History(
             series=[self.track(one) for one in series],
             unreachable=self._labels.get((UNREACHABLE, target), ()),
-            blind=[cut for key, cuts in self._labels.items() if key[0] == BLIND for cut in cuts],
+            blind=self._blind,
             blocked=self._labels.get((BLOCKED, target), ()),
             maintenance=[(d.since_us, d.until_us) for d in declared if d.kind == MAINTENANCE],
             exclusions=[
@@ -99,22 +105,25 @@ class Histories:
             ],
         )
 
+    def _standing(self, number: int) -> tuple[State, int, int]:
+        known = self._standings
+        return known[number] if number < len(known) else (State.UNOBSERVED, 0, 0)
+
     def track(self, one: SeriesDefined) -> list[Span]:
         """What a series says, up to the moment that is known."""
         rows = self.ledgered.intervals.get(one.number, ())
         ended = one.withdrawn or self._absent(one)
-        return track_of(
-            rows, self.ledgered.fold, one.number, withdrawn=ended, until_us=self.until_us
-        )
+        return track_of(rows, self._standing(one.number), withdrawn=ended, until_us=self.until_us)
 
     def _absent(self, one: SeriesDefined) -> bool:
         """Whether the other family of its check went on being observed without it.
 
         A probe that ends otherwise than by an absent address is an observation, be it a fault.
         """
-        fold = self.ledgered.fold
-        covered_us = fold.until_us(one.number)
-        return bool(one.family) and any(
+        if not one.family:
+            return False
+        fold, covered_us = self.ledgered.fold, self._standing(one.number)[2]
+        return any(
             other.family not in (0, one.family)
             and (other.check, other.vantage) == (one.check, one.vantage)
             and fold.current(other.number)[2] > covered_us
@@ -123,19 +132,24 @@ class Histories:
 
 
 def track_of(
-    rows: Iterable[IntervalRow], fold: Fold, number: int, *, withdrawn: bool, until_us: int
+    rows: Sequence[IntervalRow],
+    standing: tuple[State, int, int],
+    *,
+    withdrawn: bool,
+    until_us: int,
 ) -> list[Span]:
-    """Closed intervals, the open one as far as it holds, then unobserved unless withdrawn."""
-    state, since_us, _ = fold.current(number)
-    covered_us = fold.until_us(number)
-    spans = [
-        Span(started_us=row.started_us, ended_us=row.ended_us, state=_STATES[row.state])
-        for row in rows
-        if not covered_us or row.ended_us <= since_us  # the fold may be older than what was read
-    ]
+    """Closed intervals, the open one as far as it holds, then unobserved unless withdrawn.
+
+    `standing` is the state of the open one, since when, and how long it holds.
+    """
+    state, since_us, covered_us = standing
+    if covered_us and rows and rows[-1].ended_us > since_us:
+        # The fold may be older than what was read.
+        rows = [row for row in rows if row.ended_us <= since_us]
+    spans = [Span(started, ended, _STATES[held]) for _, started, ended, held in rows]
     if not covered_us:
         return spans
-    spans.append(Span(started_us=since_us, ended_us=covered_us, state=state))
+    spans.append(Span(since_us, covered_us, state))
     if not withdrawn and covered_us < until_us:
-        spans.append(Span(started_us=covered_us, ended_us=until_us, state=State.UNOBSERVED))
+        spans.append(Span(covered_us, until_us, State.UNOBSERVED))
     return spans

@@ -111,7 +111,10 @@ class Stamps:
             found = self._told(index, entry)
             if found is not None:
                 return found
-        stated = stated_us(entry) if self.proved else None
+        return self.judge_stated(index, stated_us(entry) if self.proved else None)
+
+    def judge_stated(self, index: int, stated: int | None) -> Finding | None:
+        """The same of the moment that an entry states; None: it states none, or none is proved."""
         if stated is None:
             return None
         after_us, before_us = self._brackets.of(index)

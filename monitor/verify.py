@@ -8,12 +8,13 @@ before, the evidence it names is stored; its leaf is in the stored tile; the roo
 every checkpoint at its size. At the end: every tile, every derived row, every evidence record.
 The first wrong thing is the first finding. Not checked here: that a probe told the truth.
 
-Memory: one tile of entries, the fold, at most `MAX_FINDINGS` findings, and 32 bytes and some for
+Memory: one page of entries, the fold, at most `MAX_FINDINGS` findings, and 32 bytes and some for
 each distinct evidence record that is really stored.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,11 +22,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from monitor.derive import Changes, Fold, named_records, read_entry
+from monitor.derive import AT_ONCE, Changes, Fold, Part, extent, part_of, read_entry, records_of
 from monitor.halfway import Halfway, Keeper, StaleError, digest_of
-from monitor.ledger.batch import Batch
+from monitor.ledger.block import Block
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
-from monitor.ledger.entry import CheckpointStamped, EntryError, LogOpened, LogPruned, Record
+from monitor.ledger.entry import CheckpointStamped, EntryError, LogOpened, LogPruned
 from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 MAX_FINDINGS = 20
+MOST_BYTES = 8_000_000
+"""Of the entries of a page, but for its last one."""
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999."""
 
@@ -593,7 +596,6 @@ class _Walk:
         self.tree, self.fold = TileTree(), Fold()
         self.rebuild = source.rebuild()
         self.changes = Changes()
-        self.leaves: list[bytes] = []
         self.wanted: dict[bytes, int] = {}
         self.snapshot: tuple[int, bytes] | None = None
         self.derivable = True
@@ -605,17 +607,14 @@ class _Walk:
         self.begin = position
         self._resume(position, size, snapshot_size)
         self._snapshot(snapshot_size, position)
-        for index, raw in self.source.entries(size):
-            if index != position:
-                break
-            self._entry(index, raw)
-            position += 1
+        stops = {size, self.resumed.size, *self.expected, snapshot_size or size}
+        most = AT_ONCE if self.keeper is None else TILE_WIDTH
+        for page in _pages(self.source.entries(size), position, most, stops):
+            self._page(position, page)
+            position += len(page)
             self._snapshot(snapshot_size, position)
-            if position % TILE_WIDTH == 0 or position in self.expected or position == size:
-                self._flush()
-                self._keep(position)
-                progress(position, size)
-        self._flush()
+            self._keep(position)
+            progress(position, size)
         if position < size:
             # What follows a gap has no place in any tree: nothing more can be derived.
             self.proof.add(position, "verify.missing", size=size)
@@ -733,39 +732,53 @@ class _Walk:
             self.proof.add(index, "verify.entry", why=str(error))
             return None
 
-    def _entry(self, index: int, raw: bytes) -> None:
-        if index == self.pruning[0] and raw != self.pruning[1]:
-            self.proof.add(index, "verify.entry", why="it was read twice and differs")
-        self.leaves.append(leaf_hash(raw))
-        if not self.derivable:
-            return
-        if index < self.resumed.size:
-            self._stamped_before(index, raw)
-            return
-        try:
-            entry = read_entry(raw)
-            self.fold.take(index, entry, self.changes)
-        except EntryError as error:
-            self.proof.add(index, "verify.entry", why=str(error))
-            self.derivable = False
-            return
-        if isinstance(entry, LogOpened) and entry.origin != self.origin:
-            self.proof.add(index, "verify.origin", there=entry.origin, here=self.origin)
-        self._stamped(index, entry)
-        for digest in named_records(entry):
-            self._record(index, digest)
+    def _page(self, first: int, page: Sequence[bytes]) -> None:
+        """Entries taken together; what is found of them is told in their order."""
+        before = len(self.proof.findings)
+        place = self.pruning[0] - first
+        if 0 <= place < len(page) and page[place] != self.pruning[1]:
+            why = "it was read twice and differs"
+            self.proof.add(self.pruning[0], "verify.entry", why=why)
+        if self.derivable and first >= self.resumed.size:
+            self._derive(first, page)
+        elif self.derivable:
+            for index, raw in enumerate(page, first):
+                self._stamped_before(index, raw)
+        self._flush(list(map(leaf_hash, page)))
+        self.proof.findings[before:] = sorted(self.proof.findings[before:], key=_place)
 
-    def _stamped(self, index: int, entry: Record | Batch) -> None:
-        found = self.proof.stamps.judge(index, entry)
-        if found is not None:
-            self.proof.add(found.index, found.what, **found.values)
+    def _derive(self, first: int, page: Sequence[bytes]) -> None:
+        position = first
+        try:
+            for index, part in self.fold.taken(first, page, self.changes):
+                position = index + extent(part)
+                if isinstance(part, LogOpened) and part.origin != self.origin:
+                    self.proof.add(index, "verify.origin", there=part.origin, here=self.origin)
+                self._stamped(index, part)
+                for named_at, digest in records_of(index, part):
+                    self._record(named_at, digest)
+        except EntryError as error:
+            self.proof.add(position, "verify.entry", why=str(error))
+            self.derivable = False
+
+    def _stamped(self, index: int, part: Part) -> None:
+        stamps = self.proof.stamps
+        if not isinstance(part, Block):
+            told = [stamps.judge(index, part)]
+        elif stamps.proved:
+            told = [stamps.judge_stated(at, wall) for at, wall in enumerate(part.walls, index)]
+        else:
+            return
+        for found in told:
+            if found is not None:
+                self.proof.add(found.index, found.what, **found.values)
 
     def _stamped_before(self, index: int, raw: bytes) -> None:
         """An entry that is not derived again: its tokens and roots may be other ones this time."""
         if not (self.proof.stamps.proved or raw[2:3] == bytes((CheckpointStamped.CODE,))):
             return
         with suppress(EntryError):  # altered since: the root says so where what was kept is taken
-            self._stamped(index, read_entry(raw))
+            self._stamped(index, part_of(read_entry(raw)))
 
     def _record(self, index: int, digest: bytes) -> None:
         """What an entry names must be stored; looked at where it is named for the first time."""
@@ -783,17 +796,14 @@ class _Walk:
         if wanted == position and self.derivable and position >= self.resumed.size:
             self.snapshot = (position, self.fold.snapshot())
 
-    def _flush(self) -> None:
-        leaves = self.leaves
-        if not leaves:
-            return
+    def _flush(self, leaves: Sequence[bytes]) -> None:
         self.tree, tiles = self.tree.append(leaves)
         for tile in tiles:
             if tile.level == 0:
                 self._compare_leaves(tile)
         if self.rebuild is not None:
             self.rebuild.take(self.changes, tiles)
-        self.leaves, self.changes = [], Changes()
+        self.changes = Changes()
         for root in self.expected.get(self.tree.size, ()):
             if root != self.tree.root():
                 self.proof.add(None, "verify.checkpoint-root", size=self.tree.size)
@@ -821,6 +831,28 @@ class _Walk:
             for finding in self.rebuild.differences(lambda: self.snapshot):
                 self.proof.add(finding.index, finding.what, **finding.values)
             self.proof.unverifiable = self.rebuild.unverifiable
+
+
+def _pages(
+    entries: Iterable[tuple[int, bytes]], position: int, most: int, stops: Collection[int]
+) -> Iterator[list[bytes]]:
+    """The entries from a position on, up to the first gap: by pages that end at each stop."""
+    page, length = list[bytes](), 0
+    for index, raw in entries:
+        if index != position:
+            break
+        page.append(raw)
+        position, length = position + 1, length + len(raw)
+        if position % most == 0 or length > MOST_BYTES or position in stops:
+            yield page
+            page, length = [], 0
+    if page:
+        yield page
+
+
+def _place(finding: Finding) -> float:
+    """Where it stands in the log; what is of no entry comes last."""
+    return math.inf if finding.index is None else finding.index
 
 
 def row_above(source: Source, boundary: int) -> Iterator[bytes]:

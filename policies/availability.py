@@ -18,10 +18,11 @@ Which notice counts and which exclusion was approved is decided by whoever calls
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from monitor.model import State
 from policies.debt import Spans
@@ -53,8 +54,7 @@ class Unseen(StrEnum):
 IN_BASE = frozenset({Standing.AVAILABLE, Standing.UNAVAILABLE, Standing.UNOBSERVED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch in which one standing holds; `cause` of unobserved and excluded time."""
 
     started_us: int
@@ -120,7 +120,8 @@ class Availability:
     @property
     def worst(self) -> Fraction | None:
         """Unobserved time counts as unavailable; None where nothing was owed."""
-        return Fraction(self.available_us, self.base_us) if self.base_us else None
+        base_us = self.base_us
+        return Fraction(self.available_us, base_us) if base_us else None
 
     @property
     def best(self) -> Fraction | None:
@@ -141,14 +142,14 @@ def pieces(
     `owed`: the service hours, None for always. `unreachable_counts`: time in which every way to
     the target was down is unavailable, not unobserved.
     """
-    if _plain(history, owed, window):
-        return _of_one(history.series[0], window)
+    if alone(history, owed, window):
+        return iter(_of_one(history.series[0], window))
     return _swept(history, window, [window] if owed is None else owed, unreachable_counts)
 
 
-def _plain(history: History, owed: Sequence[Moments] | None, window: Moments) -> bool:
-    """Whether one series, in order, says everything: the usual month of a usual target."""
-    if len(history.series) != 1 or (owed is not None and list(owed) != [window]):
+def alone(history: History, owed: Sequence[Moments] | None, window: Moments) -> bool:
+    """Whether one series, in order, says everything of the window."""
+    if len(history.series) != 1 or not (owed is None or (len(owed) == 1 and owed[0] == window)):
         return False
     if history.maintenance or history.exclusions or history.unreachable:
         return False
@@ -158,39 +159,40 @@ def _plain(history: History, owed: Sequence[Moments] | None, window: Moments) ->
     return all(one.ended_us <= other.started_us for one, other in pairwise(spans))
 
 
-_PLAINLY = {
-    State.AVAILABLE: (Standing.AVAILABLE, ""),
-    State.UNAVAILABLE: (Standing.UNAVAILABLE, ""),
-    State.UNOBSERVED: (Standing.UNOBSERVED, Unseen.UNSEEN),
-}
+_UNSEEN: tuple[Standing, str] = Standing.UNOBSERVED, Unseen.UNSEEN
+_PLAINLY = tuple(
+    {State.AVAILABLE: (Standing.AVAILABLE, ""), State.UNAVAILABLE: (Standing.UNAVAILABLE, "")}.get(
+        state, _UNSEEN
+    )
+    for state in sorted(State)
+)
+"""By state."""
 
 
-def _of_one(spans: Spans, window: Moments) -> Iterator[Piece]:
+def _of_one(spans: Spans, window: Moments) -> list[Piece]:
     """The same as `_swept`, for a series alone: nothing has to be sorted."""
+    found = list[Piece]()
     at, end = window
-    since, held = at, _PLAINLY[State.UNOBSERVED]
-    for span in spans:
-        started = max(at, span.started_us)
-        ended = min(end, span.ended_us)
+    since, held = at, _UNSEEN
+    for started, ended, state in spans:
+        if started < at or ended > end:
+            started, ended = max(started, at), min(ended, end)
         if started >= ended:
             continue
-        for until, standing in (
-            (started, _PLAINLY[State.UNOBSERVED]),
-            (ended, _PLAINLY[span.state]),
-        ):
-            if until > at:
-                if standing is not held:
-                    if at > since:
-                        yield Piece(started_us=since, ended_us=at, standing=held[0], cause=held[1])
-                    since, held = at, standing
-                at = until
-    unseen = _PLAINLY[State.UNOBSERVED]
-    if at < end and held is not unseen:
-        if at > since:
-            yield Piece(started_us=since, ended_us=at, standing=held[0], cause=held[1])
-        since, held = at, unseen
-    if end > since:
-        yield Piece(started_us=since, ended_us=end, standing=held[0], cause=held[1])
+        if started > at and held is not _UNSEEN:
+            found.append(Piece(since, at, *held))
+            since, held = at, _UNSEEN
+        if (now := _PLAINLY[state]) is not held:
+            if started > since:
+                found.append(Piece(since, started, *held))
+            since, held = started, now
+        at = ended
+    if at < end and held is not _UNSEEN:
+        found.append(Piece(since, at, *held))
+        since, held = at, _UNSEEN
+    if since < end:
+        found.append(Piece(since, end, *held))
+    return found
 
 
 def _swept(
@@ -210,7 +212,7 @@ def _swept(
     for started, ended, held in swept(tracks, window):
         standing, cause = _standing(held[:many], held[many:], unreachable_counts)
         if last is not None and (last.standing, last.cause) == (standing, cause):
-            last = replace(last, ended_us=ended)
+            last = last._replace(ended_us=ended)
             continue
         if last is not None:
             yield last
@@ -221,19 +223,32 @@ def _swept(
 
 def availability(parts: Iterable[Piece]) -> Availability:
     """The sums of the pieces of a window."""
-    sums: dict[Standing, dict[str, int]] = {standing: {} for standing in Standing}
-    for part in parts:
-        of = sums[part.standing]
-        of[part.cause] = of.get(part.cause, 0) + part.ended_us - part.started_us
-    totals = {standing: sum(of.values()) for standing, of in sums.items()}
+    available = unavailable = maintenance = outside = 0
+    unobserved: dict[str, int] = {}
+    excluded: dict[str, int] = {}
+    for started, ended, standing, cause in parts:
+        length = ended - started
+        if standing is Standing.AVAILABLE:
+            available += length
+        elif standing is Standing.UNAVAILABLE:
+            unavailable += length
+        elif standing is Standing.UNOBSERVED:
+            unobserved[cause] = unobserved.get(cause, 0) + length
+        elif standing is Standing.MAINTENANCE:
+            maintenance += length
+        elif standing is Standing.EXCLUDED:
+            excluded[cause] = excluded.get(cause, 0) + length
+        else:
+            outside += length
+    left_out = maintenance + sum(excluded.values()) + outside
     return Availability(
-        window_us=sum(totals.values()),
-        available_us=totals[Standing.AVAILABLE],
-        unavailable_us=totals[Standing.UNAVAILABLE],
-        unobserved_us=dict(sorted(sums[Standing.UNOBSERVED].items())),
-        maintenance_us=totals[Standing.MAINTENANCE],
-        excluded_us=dict(sorted(sums[Standing.EXCLUDED].items())),
-        outside_us=totals[Standing.OUTSIDE],
+        window_us=available + unavailable + sum(unobserved.values()) + left_out,
+        available_us=available,
+        unavailable_us=unavailable,
+        unobserved_us=dict(sorted(unobserved.items())),
+        maintenance_us=maintenance,
+        excluded_us=dict(sorted(excluded.items())),
+        outside_us=outside,
     )
 
 

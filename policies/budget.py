@@ -37,8 +37,11 @@ def error_budget(
     target: Fraction, base_us: int, unavailable_us: int, unseen_us: int
 ) -> ErrorBudget:
     """The budget of an objective (0 to 1) over a base of time."""
+    agreed, of = target.as_integer_ratio()
     return ErrorBudget(
-        allowed_us=(1 - target) * base_us, spent_us=unavailable_us, unseen_us=unseen_us
+        allowed_us=Fraction((of - agreed) * base_us, of),
+        spent_us=unavailable_us,
+        unseen_us=unseen_us,
     )
 
 

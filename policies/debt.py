@@ -6,15 +6,15 @@ Time that no interval of a leg covers is unobserved.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from monitor.model import State
 from monitor.redundancy import Redundancy, leg_state, redundancy_of, single_leg
 from policies import sweep
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(NamedTuple):
     """A state over [started_us, ended_us). Those of one leg or series do not overlap."""
 
     started_us: int
@@ -71,7 +71,7 @@ def unseen_while(spans: Iterable[Span], hidden: Spans, window: tuple[int, int]) 
     `hidden` are spans of any state: the times in which every way to the leg was down. Unreachable
     is not down.
     """
-    cover = [replace(span, state=State.AVAILABLE) for span in hidden]
+    cover = [span._replace(state=State.AVAILABLE) for span in hidden]
     return [
         Span(
             started_us=started,

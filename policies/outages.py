@@ -6,14 +6,14 @@ nobody saw it recover, and nobody saw it fail. Its length is its unavailable tim
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from policies.availability import Piece, Standing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
+class Outage(NamedTuple):
     """One outage within the pieces that were looked at."""
 
     started_us: int
@@ -30,10 +30,22 @@ class OutageTimes:
 
     count: int
     longest_us: int | None
-    mttr_us: Fraction | None
-    """Mean length (unavailable time) of the outages that ended in the window."""
-    mtbf_us: Fraction | None
-    """Available time of the window for each outage in it."""
+    repaired: int
+    """How many of them ended in the window."""
+    repaired_us: int
+    """The unavailable time of those."""
+    available_us: int
+    """Of the window."""
+
+    @property
+    def mttr_us(self) -> Fraction | None:
+        """Mean length (unavailable time) of the outages that ended in the window."""
+        return Fraction(self.repaired_us, self.repaired) if self.repaired else None
+
+    @property
+    def mtbf_us(self) -> Fraction | None:
+        """Available time of the window for each outage in it."""
+        return Fraction(self.available_us, self.count) if self.count else None
 
 
 def outages(pieces: Iterable[Piece]) -> list[Outage]:
@@ -41,31 +53,31 @@ def outages(pieces: Iterable[Piece]) -> list[Outage]:
     found: list[Outage] = []
     started: int | None = None
     last = length = 0
-    for piece in pieces:
-        if piece.standing is Standing.UNAVAILABLE:
-            started = piece.started_us if started is None else started
-            last, length = piece.ended_us, length + piece.length_us
-        elif piece.standing is Standing.AVAILABLE and started is not None:
-            found.append(_outage(started, piece.started_us, last, length))
+    for began, until, standing, _ in pieces:
+        if standing is Standing.UNAVAILABLE:
+            started = began if started is None else started
+            last, length = until, length + until - began
+        elif standing is Standing.AVAILABLE and started is not None:
+            found.append(Outage(started, began, last, length))
             started, length = None, 0
     if started is not None:
-        found.append(_outage(started, None, last, length))
+        found.append(Outage(started, None, last, length))
     return found
-
-
-def _outage(started: int, ended: int | None, last: int, length: int) -> Outage:
-    return Outage(started_us=started, ended_us=ended, last_us=last, unavailable_us=length)
 
 
 def outage_times(found: Sequence[Outage], available_us: int) -> OutageTimes:
     """Their statistics; `available_us` is the available time of the same window."""
-    lengths = [outage.unavailable_us for outage in found]
-    repaired = [outage.unavailable_us for outage in found if outage.ended_us is not None]
+    repaired = repaired_us = longest_us = 0
+    for _, ended, _, length in found:
+        longest_us = max(longest_us, length)
+        if ended is not None:
+            repaired, repaired_us = repaired + 1, repaired_us + length
     return OutageTimes(
         count=len(found),
-        longest_us=max(lengths, default=None),
-        mttr_us=Fraction(sum(repaired), len(repaired)) if repaired else None,
-        mtbf_us=Fraction(available_us, len(found)) if found else None,
+        longest_us=longest_us if found else None,
+        repaired=repaired,
+        repaired_us=repaired_us,
+        available_us=available_us,
     )
 
 
@@ -78,4 +90,4 @@ def at_worst(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """The pieces as if everything that nobody saw had been unavailable."""
     for piece in pieces:
         hidden = piece.standing is Standing.UNOBSERVED
-        yield replace(piece, standing=Standing.UNAVAILABLE, cause="") if hidden else piece
+        yield piece._replace(standing=Standing.UNAVAILABLE, cause="") if hidden else piece

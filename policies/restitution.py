@@ -10,20 +10,13 @@ Y is unavailable time that was seen; beside it stands the worst case, in which u
 unavailable too. A late-delivery penalty (denda) is another thing and is not mixed in.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
 Formula = Literal["downtime-over-target", "shortfall", "pro-rata"]
 Rounding = Literal["half-up", "half-even", "down", "up"]
-_MODES: Mapping[Rounding, str] = {
-    "half-up": ROUND_HALF_UP,
-    "half-even": ROUND_HALF_EVEN,
-    "down": ROUND_DOWN,
-    "up": ROUND_UP,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,33 +62,54 @@ def restitution(
         return None
     if not 0 <= unavailable_us <= base_us:
         raise ValueError(f"{unavailable_us} µs unavailable in a base of {base_us} µs")
-    whole, agreed = Fraction(fee), Fraction(target)
-    missed = Fraction(unavailable_us, base_us)
-    owed = max(Fraction(0), _owed(terms.formula, whole, agreed, missed))
-    if terms.only_below_target and 1 - missed >= agreed:
-        owed = Fraction(0)
-    most = whole * Fraction(terms.cap)
-    exact = min(owed, most)
+    paid, paid_in = fee.as_integer_ratio()
+    agreed, of = target.as_integer_ratio()
+    # Fractions by hand: numerators over one denominator, reduced once.
+    owed, owed_in = _owed(terms.formula, (agreed, of), unavailable_us, base_us)
+    owed, owed_in = max(0, owed * paid), owed_in * paid_in
+    if terms.only_below_target and (base_us - unavailable_us) * of >= agreed * base_us:
+        owed = 0
+    cap, cap_in = terms.cap.as_integer_ratio()
+    most, most_in = paid * cap, paid_in * cap_in
+    capped = owed * most_in > most * owed_in
+    exact = Fraction(most, most_in) if capped else Fraction(owed, owed_in)
     return Restitution(
-        amount=rounded(exact, terms.step, terms.rounding), exact=exact, capped=owed > most
+        amount=rounded(exact, terms.step, terms.rounding), exact=exact, capped=capped
     )
 
 
-def _owed(formula: Formula, fee: Fraction, target: Fraction, missed: Fraction) -> Fraction:
+def _owed(
+    formula: Formula, target: tuple[int, int], unavailable_us: int, base_us: int
+) -> tuple[int, int]:
+    """The part of the fee, as numerator and denominator; negative above the target."""
+    agreed, of = target
     match formula:
         case "downtime-over-target":
-            return fee * missed / target
+            return unavailable_us * of, base_us * agreed
         case "shortfall":
-            return (target - (1 - missed)) * fee
+            return agreed * base_us - (base_us - unavailable_us) * of, of * base_us
         case "pro-rata":
-            return fee * missed
+            return unavailable_us, base_us
 
 
 def rounded(exact: Fraction, step: Decimal, rounding: Rounding = "half-up") -> Decimal:
     """The multiple of `step` nearest to an exact amount; no digit is lost on the way."""
-    steps = exact / Fraction(step)
-    whole, rest = divmod(steps.numerator, steps.denominator)
-    # A rest below, at or above one half says all that a rounding mode asks for.
-    half = (2 * rest > steps.denominator) - (2 * rest < steps.denominator)
-    part = Decimal(0) if rest == 0 else Decimal("0.5") + half * Decimal("0.25")
-    return (Decimal(whole) + part).quantize(Decimal(1), rounding=_MODES[rounding]) * step
+    size, size_in = step.as_integer_ratio()
+    steps_in = exact.denominator * size
+    whole, rest = divmod(abs(exact.numerator) * size_in, steps_in)
+    if _up(rounding, whole, 2 * rest - steps_in, rest):
+        whole += 1
+    return Decimal(-whole if exact < 0 else whole) * step
+
+
+def _up(rounding: Rounding, whole: int, past_half: int, rest: int) -> bool:
+    """Whether an amount is rounded away from zero."""
+    match rounding:
+        case "half-up":
+            return past_half >= 0
+        case "half-even":
+            return past_half > 0 or (past_half == 0 and whole % 2 == 1)
+        case "down":
+            return False
+        case "up":
+            return rest > 0

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.derive import HOUR_US, Changes, Fold, IntervalRow, RollupRow, _layers
-from monitor.ledger.columns import Ints
-from monitor.ledger.entry import EntryError, SeriesDefined
+from monitor.derive import HOUR_US, Changes, Fold, IntervalRow, RollupRow, extent
+from monitor.ledger.entry import BATCH_CODE, ClockAnchored, EntryError, SeriesDefined
 from monitor.model import FaultKind, State
 from tests.store.building import START_US, anchored, batch, observation, opened, series, stepped
 
@@ -142,7 +140,7 @@ def test_rollups_count_what_was_seen(batches: list[list[Seen]]) -> None:
         hours = sorted({at // HOUR_US for at, _, _ in told})
         expected += [_rollup(number, hour, told) for hour in hours]
     mine = [*changes.rollups]
-    mine += [fold._rollup(n) for n in range(SERIES) if moments(batches, n)]
+    mine += [fold.open_hour(n) for n in range(SERIES) if moments(batches, n)]
     assert sorted(mine, key=lambda r: (r.series, r.hour)) == expected
 
 
@@ -206,26 +204,76 @@ def test_a_snapshot_anywhere_changes_nothing(
     assert {**before.incidents, **after.incidents} == changes.incidents
 
 
+BAD = (
+    entry_of([Seen(SERIES, 0, 0)]),
+    entry_of([Seen(0, 0, 0)], anchor=0),
+    b"S\x01\x01\x01",
+    b"nonsense",
+    stepped(3, 1, "closed"),
+)
+
+
+@given(BATCHES, st.data())
+def test_entries_taken_together_derive_the_same(
+    batches: list[list[Seen]], data: st.DataObject
+) -> None:
+    """By pages of any length, other entries among the batches: what one by one they derive."""
+    raw = log_of(batches)
+    for at in data.draw(st.lists(st.integers(1, len(raw)), max_size=3)):
+        raw.insert(max(at, 2 + SERIES), stepped(None, 0, "opened"))
+    raw = _anchored_again(raw, batches)
+    whole, changes = folded(raw)
+    fold, together, at = Fold(), Changes(), 0
+    while at < len(raw):
+        end = at + data.draw(st.integers(1, 20))
+        for index, part in fold.taken(at, raw[at:end], together):
+            assert index == at
+            at += extent(part)
+        assert at == min(end, len(raw))
+    assert fold.snapshot() == whole.snapshot()
+    for number in range(SERIES):
+        for name in ("intervals", "rollups"):
+            mine, theirs = (getattr(c, name) for c in (together, changes))
+            assert [r for r in mine if r[0] == number] == [r for r in theirs if r[0] == number]
+    assert together.incidents == changes.incidents
+
+
+def _anchored_again(raw: list[bytes], batches: Sequence[Sequence[Seen]]) -> list[bytes]:
+    """The same kinds of entries in the same order, each batch by the newest anchor before it."""
+    told, anchor = iter(batches), 1
+    again = []
+    for index, entry in enumerate(raw):
+        if entry[2] == ClockAnchored.CODE:
+            anchor = index
+        again.append(entry_of(next(told), anchor) if entry[2] == BATCH_CODE else entry)
+    return again
+
+
+@given(st.lists(st.lists(SEEN, min_size=1, max_size=4), min_size=3, max_size=12), st.data())
+def test_of_entries_taken_together_the_wrong_one_is_told(
+    batches: list[list[Seen]], data: st.DataObject
+) -> None:
+    """Everything before it was taken in, and nothing of it."""
+    raw = log_of(batches[:4])
+    at = data.draw(st.integers(3 + SERIES, len(raw)))
+    raw.insert(at, data.draw(st.sampled_from(BAD)))
+    fold, changes, reached = Fold(), Changes(), 0
+    taken = fold.taken(0, raw, changes)
+    with pytest.raises(EntryError):  # noqa: PT012 - how far it comes is what is asked
+        for index, part in taken:
+            reached = index + extent(part)
+    assert reached == at
+    before, derived = folded(raw[:at])
+    assert fold.snapshot() == before.snapshot()
+    assert sorted(changes.intervals) == sorted(derived.intervals)
+
+
 @given(st.binary(max_size=200))
 def test_a_damaged_snapshot_is_an_entry_error(raw: bytes) -> None:
     """Also one that was cut off."""
     for bad in (raw, folded(log_of([]))[0].snapshot()[:-1] + raw[:1]):
         with contextlib.suppress(EntryError):
             Fold.restored(bad)
-
-
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=30))
-def test_layers_hold_each_series_once_in_order(numbers: list[int]) -> None:
-    """Every row is in one layer, and of one series the earlier rows come in earlier layers."""
-    rows: Ints = np.array(numbers, np.int64)
-    layers = [layer.tolist() for layer in _layers(rows)]
-    assert sorted(i for layer in layers for i in layer) == list(range(len(numbers)))
-    for layer in layers:
-        assert len({numbers[i] for i in layer}) == len(layer)
-    order = [i for layer in layers for i in layer]
-    for n in set(numbers):
-        mine = [i for i in order if numbers[i] == n]
-        assert mine == sorted(mine)
 
 
 def test_time_that_runs_again_counts_once() -> None:

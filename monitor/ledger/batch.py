@@ -82,7 +82,7 @@ class Group:
 
         Where nothing could be measured it is unobserved, whatever the digit says.
         """
-        states = _STATE_OF_DIGIT[(self.judgement % np.uint64(3)).astype(np.int64)]
+        states = STATE_OF_DIGIT[(self.judgement % np.uint64(3)).astype(np.int64)]
         return np.where(self.fault == 0, states, 0)
 
     def cells(self) -> int:
@@ -114,7 +114,8 @@ class Group:
                 raise EntryError(f"the measure {name} of {self.check} has {len(m.values)} values")
 
 
-_STATE_OF_DIGIT = np.array([1, 2, 0], np.int64)
+STATE_OF_DIGIT = np.array([1, 2, 0], np.int64)
+"""`monitor.model.State` by the first digit of a judgement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,7 @@ class Batch:
         if code_of(raw) != BATCH_CODE:
             raise EntryError("not a batch")
         try:
-            values = decode(_plain(raw))
+            values = decode(plain_of(raw))
             batch = cls(groups=_read_groups(values.pop("groups")), **values)
             batch._require_valid()
             return batch
@@ -284,7 +285,8 @@ def _read_measure(count: int, lengths: bytes | None, values: bytes, room: int) -
     return Measure(lengths=sizes.astype(np.int64), values=flat, present=present)
 
 
-def _plain(raw: bytes) -> bytes:
+def plain_of(raw: bytes) -> bytes:
+    """A batch's plain form, never longer than it claims; EntryError where it is none."""
     if raw[3] == 0:
         return raw[4:]
     if raw[3] != 1:

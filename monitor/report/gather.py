@@ -17,11 +17,21 @@ from alerts.payload import alert_id
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.boundary import Boundary
 from monitor.declared import DeclarationRow
-from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow, RollupRow, read_entry
+from monitor.derive import (
+    AT_ONCE,
+    Changes,
+    Fold,
+    IncidentRow,
+    IntervalRow,
+    LabelRow,
+    Part,
+    RollupRow,
+    moments,
+)
 from monitor.history import Ledgered
 from monitor.holds import HeldRow, SilenceRow
-from monitor.ledger.batch import Batch, Group
-from monitor.ledger.columns import Ints
+from monitor.ledger.block import MOST_BYTES, Block
+from monitor.ledger.columns import Bools, Ints
 from monitor.ledger.entry import (
     AlertSettled,
     ConfigurationInForce,
@@ -30,7 +40,6 @@ from monitor.ledger.entry import (
     LogOpened,
     LossCounted,
     OperatorAct,
-    Record,
     SeriesDefined,
 )
 from monitor.ledger.errors import LedgerError
@@ -185,11 +194,10 @@ class Gathered:
         if standing.configuration is not None:
             self.configurations.append(standing.configuration)
 
-    def _take(self, index: int, entry: Record | Batch) -> None:
-        match entry:
-            case Batch() as batch:
-                for group in batch.groups:
-                    self._group(batch, group)
+    def _take(self, index: int, part: Part) -> None:
+        match part:
+            case Block() as block:
+                self._block(block)
             case LogOpened() as log:
                 self.origin, self.vantage = log.origin, log.vantage
             case SeriesDefined() as series:
@@ -221,22 +229,28 @@ class Gathered:
     def _inside(self, at_us: int) -> bool:
         return self.window[0] <= at_us < self.window[1]
 
-    def _group(self, batch: Batch, group: Group) -> None:
-        at_us = self.fold.anchors[batch.anchor] + group.started_ms * 1_000
+    def _block(self, block: Block) -> None:
+        at_us = moments(block, self.fold.anchors)
         inside = (at_us >= self.window[0]) & (at_us < self.window[1])
         if not inside.any():
             return
-        numbers, digits = group.series[inside], group.judgement[inside]
-        faults, definitions = group.fault[inside] > 0, self._defined[numbers]
+        definitions, digits = self._defined[block.series], block.judgement
+        faults = block.fault > 0
         calm = (digits == 0) & ~faults
-        np.add.at(self._calm, definitions[calm], 1)
-        rest = [column[~calm].tolist() for column in (definitions, digits, faults)]
+        np.add.at(self._calm, definitions[calm & inside], 1)
+        rest = (column[~calm & inside].tolist() for column in (definitions, digits, faults))
         self.seen.update(map(Seen, *rest))
-        if group.check in SHOWN:
-            places, times = group.record[inside].tolist(), at_us[inside].tolist()
-            for n, place, at in zip(numbers.tolist(), places, times, strict=True):
-                if place and (n in self.postures or len(self.postures) < MOST_POSTURES):
-                    self.postures[n] = Posture(at, batch.records[place - 1])
+        if any(check in SHOWN for check in block.checks):
+            self._postures(block, at_us, inside)
+
+    def _postures(self, block: Block, at_us: Ints, inside: Bools) -> None:
+        shown = np.array([check in SHOWN for check in block.checks])
+        mine = np.flatnonzero(np.repeat(shown, block.group_rows) & inside & (block.record > 0))
+        batches = np.repeat(np.arange(len(block)), block.batch_rows)
+        columns = (block.series, block.record, at_us, batches)
+        for n, place, at, batch in zip(*(c[mine].tolist() for c in columns), strict=True):
+            if n in self.postures or len(self.postures) < MOST_POSTURES:
+                self.postures[n] = Posture(at, block.records[batch][place - 1])
 
     def _derived(self, changes: Changes) -> None:
         start, end = self.window
@@ -296,22 +310,34 @@ def gather(
     found = Gathered(window=window)
     if boundary is not None:
         found._begin(boundary)
-    for index, raw in entries:
-        if index != found.size:
-            raise EntryError(f"entry {found.size} is missing")
-        entry, changes = read_entry(raw), Changes()
-        found.fold.take(index, entry, changes)
-        found._take(index, entry)
+    for page in pages(entries, found.size):
+        changes = Changes()
+        for index, part in found.fold.taken(found.size, page, changes):
+            found._take(index, part)
         found._derived(changes)
-        found.size += 1
-        if found.size % 256 == 0:
-            progress(found.size)
+        found.size += len(page)
+        progress(found.size)
     found._close(record)
     return found
 
 
 def _moment(at_us: int) -> str:
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
+
+
+def pages(entries: Iterable[tuple[int, bytes]], size: int) -> Iterator[list[bytes]]:
+    """The entries, which begin at `size`, many at a time; EntryError where one is missing."""
+    page, length = list[bytes](), 0
+    for index, raw in entries:
+        if index != size:
+            raise EntryError(f"entry {size} is missing")
+        page.append(raw)
+        size, length = size + 1, length + len(raw)
+        if len(page) == AT_ONCE or length > MOST_BYTES:
+            yield page
+            page, length = [], 0
+    if page:
+        yield page
 
 
 def _grown(column: Ints, least: int) -> Ints:

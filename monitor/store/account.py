@@ -3,23 +3,23 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, LargeBinary, func, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
-from monitor.derive import Changes, Fold, IntervalRow
+from monitor.derive import Fold, IntervalRow
 from monitor.history import Ledgered
-from monitor.ledger.entry import ConfigurationInForce, EntryError, LogPruned, read_record
+from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, LogPruned, read_record
 from monitor.probed import Key, probed
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
+from monitor.store.replay import replay
 from policies.probes import Probes, Wanted
 
 _CONFIGURATION = bytes((ConfigurationInForce.CODE,))
-_LOOKED_BACK = 200_000
-"""Entries behind the newest one among which the configuration in force is sought at most: each
-start and each reload appends one."""
+KIND_PLACE = len(MAGIC) + 1
+"""Where the kind of an entry stands in its bytes, as SQL counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +117,7 @@ def fold_at(connection: Connection, size: int) -> Fold:
     """The fold at the newest entry: the snapshot, and what came after it."""
     kept = connection.execute(select(schema.fold)).one_or_none()
     fold = Fold.restored(kept.state) if kept else Fold()
-    for index, raw in reader.read_entries(connection, kept.size if kept else 0, size):
-        fold.apply(index, raw, Changes())
+    replay(connection, fold, kept.size if kept else 0, size)
     return fold
 
 
@@ -139,26 +138,28 @@ def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int,
         .order_by(table.c.series, table.c.started_us)
     )
     found: dict[int, list[IntervalRow]] = {}
-    for series, started_us, ended_us, state in connection.execute(query):
-        row = IntervalRow(series=series, started_us=started_us, ended_us=ended_us, state=state)
-        found.setdefault(series, []).append(row)
+    for row in map(IntervalRow._make, connection.execute(query).all()):
+        found.setdefault(row.series, []).append(row)
     return found
 
 
 def terms_in_force(connection: Connection, size: int) -> Accounting:
     """The accounting terms of the newest configuration in force; AccountingError without any."""
-    end = size
-    while end > max(0, size - _LOOKED_BACK):
-        first = max(0, end - reader.PAGE)
-        for _, raw in reversed(list(reader.read_entries(connection, first, end))):
-            if raw[2:3] != _CONFIGURATION:
-                continue
-            entry = read_record(raw)
-            assert isinstance(entry, ConfigurationInForce)
-            digest = entry.texts.get(TEXT_NAME)
-            text = reader.read_record(connection, digest) if digest else None
-            if text is None:
-                raise AccountingError("the configuration in force has no accounting terms")
-            return Accounting.from_bytes(text)
-        end = first
-    raise AccountingError("no configuration was ever put in force")
+    table = schema.entry
+    kind = func.substr(table.c.bytes, KIND_PLACE, 1, type_=LargeBinary)
+    newest = (
+        select(table.c.bytes)
+        .where(table.c.index < size, kind == _CONFIGURATION)
+        .order_by(table.c.index.desc())
+        .limit(1)
+    )
+    raw = connection.execute(newest).scalar()
+    if raw is None:
+        raise AccountingError("no configuration was ever put in force")
+    entry = read_record(bytes(raw))
+    assert isinstance(entry, ConfigurationInForce)
+    digest = entry.texts.get(TEXT_NAME)
+    text = reader.read_record(connection, digest) if digest else None
+    if text is None:
+        raise AccountingError("the configuration in force has no accounting terms")
+    return Accounting.from_bytes(text)

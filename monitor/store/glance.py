@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.declared import DeclarationRow
-from monitor.derive import Changes, Fold, IncidentRow, IntervalRow, LabelRow
+from monitor.derive import Fold, IncidentRow, IntervalRow, LabelRow
 from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.entry import EntryError, SeriesDefined
 from monitor.ledger.merkle import consistency_proof
@@ -17,6 +17,7 @@ from monitor.ledger.tiles import hash_reader
 from monitor.store import reader, schema
 from monitor.store.connect import open_engine, place_of, require_head
 from monitor.store.errors import StoreError, store_error
+from monitor.store.replay import replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +46,7 @@ def glance(url: str) -> Glance:
             origin, size, _ = state
             kept = connection.execute(select(schema.fold)).one_or_none()
             fold = Fold.restored(kept.state) if kept else Fold()
-            first = kept.size if kept else 0
-            for index, raw in reader.read_entries(connection, first, size):
-                fold.apply(index, raw, Changes())
+            replay(connection, fold, kept.size if kept else 0, size)
             note = None
             for _, kept_note in reader.checkpoints(connection):
                 note = kept_note

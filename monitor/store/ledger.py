@@ -39,6 +39,7 @@ from monitor.store.connect import WriterLock, migrate, open_engine, place_of
 from monitor.store.errors import RolledBackError, StoreError, store_error
 from monitor.store.reader import blob, entry_count, pruned, read_entries, read_tile, tree_state
 from monitor.store.reader import raw as raw_columns
+from monitor.store.replay import replay
 from monitor.store.rows import apply_changes, write_rows
 
 _AT_ONCE = 500
@@ -178,8 +179,8 @@ class Ledger:
         grown, tiles = self.tree.append(leaf_hash(raw) for raw in commit.entries)
         changes = Changes()
         self._stale = True  # until COMMIT returned, the fold is ahead of the database
-        for index, raw in enumerate(commit.entries, first):
-            self.fold.apply(index, raw, changes)
+        for _ in self.fold.taken(first, commit.entries, changes):
+            pass
         outbox = tuple(_outbox_row(message, first) for message in commit.messages)
         snapshot = grown.size - self._snapshot_at >= SNAPSHOT_EVERY
         self._doubt = (grown.size, grown.root())
@@ -318,8 +319,7 @@ class Ledger:
         self._snapshot_at = kept.size if kept else 0
         if not 0 <= self._snapshot_at <= size:
             raise EntryError("a snapshot from beyond the log")
-        for index, raw in read_entries(connection, self._snapshot_at, size):
-            self.fold.apply(index, raw, Changes())
+        replay(connection, self.fold, self._snapshot_at, size)
 
     def _compare_with_mark(self) -> None:
         self._require_own_checkpoints()

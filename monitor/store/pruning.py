@@ -35,6 +35,7 @@ from monitor.store.connect import place_of
 from monitor.store.errors import StoreError, store_error
 from monitor.store.glance import reading
 from monitor.store.ledger import Commit, Ledger
+from monitor.store.replay import replay
 
 _AT_ONCE = 500
 EVERYTHING = 1 << 62
@@ -236,19 +237,14 @@ def _state_at(connection: Connection, boundary: int) -> bytes:
         fold, earlier = Fold.restored(state), Standing.restored(state)
         if earlier is None:
             # An earlier version kept nothing for reports: neither can this one.
-            return _folded(connection, fold, first, boundary).snapshot()
+            replay(connection, fold, first, boundary)
+            return fold.snapshot()
         standing = earlier
-    for index, raw in reader.read_entries(connection, first, boundary):
-        entry, changes = read_entry(raw), Changes()
-        fold.take(index, entry, changes)
-        standing.take(index, entry, changes)
+    for start, page in reader.read_pages(connection, first, boundary):
+        changes = Changes()
+        for index, part in fold.taken(start, page, changes):
+            standing.take(index, part, changes)
     return standing.state(fold)
-
-
-def _folded(connection: Connection, fold: Fold, first: int, boundary: int) -> Fold:
-    for index, raw in reader.read_entries(connection, first, boundary):
-        fold.apply(index, raw, Changes())
-    return fold
 
 
 def _configuration(connection: Connection, pruning: Pruning, size: int) -> bytes:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from monitor.declared import DeclarationRow
-from monitor.derive import IncidentRow, IntervalRow, LabelRow
+from monitor.derive import AT_ONCE, IncidentRow, IntervalRow, LabelRow
 from monitor.holds import SILENCE, HeldRow, SilenceRow, held_of, silence_of
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
@@ -54,6 +54,19 @@ def read_entries(connection: Connection, first: int, end: int) -> Iterator[tuple
         for row in rows:
             yield integer(row[0]), blob(row[1])
         first = integer(rows[-1][0]) + 1
+
+
+def read_pages(connection: Connection, first: int, end: int) -> Iterator[tuple[int, list[bytes]]]:
+    """(index of the first one, bytes of each) of the same entries; a gap begins a page anew."""
+    start, page = first, list[bytes]()
+    for index, entry in read_entries(connection, first, end):
+        if page and (index != start + len(page) or len(page) == AT_ONCE):
+            yield start, page
+            page = []
+        start = start if page else index
+        page.append(entry)
+    if page:
+        yield start, page
 
 
 def read_tile(connection: Connection, level: int, index: int) -> bytes:
@@ -213,7 +226,10 @@ def table_rows(connection: Connection, name: str) -> Iterator[tuple[Any, ...]]:
     table = schema.metadata.tables[name]
     query = raw(table).order_by(*table.primary_key.columns).execution_options(yield_per=1_000)
     for row in connection.execute(query):
-        yield tuple(bytes(v) if isinstance(v, memoryview) else v for v in row)
+        values = tuple(row)
+        if memoryview in map(type, values):
+            values = tuple(bytes(v) if isinstance(v, memoryview) else v for v in values)
+        yield values
 
 
 def pruned(connection: Connection) -> tuple[int, int] | None:

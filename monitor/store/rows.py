@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
-from monitor.derive import Changes, IncidentRow, LabelRow
+from monitor.derive import Changes, IncidentRow, IntervalRow, LabelRow, RollupRow
 from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.entry import SeriesDefined
 from monitor.ledger.tiles import Tile
@@ -18,14 +18,15 @@ from monitor.store import schema
 
 _AT_ONCE = 500
 """Rows of one call of the database."""
+_INTERVALS, _ROLLUPS = insert(schema.interval), insert(schema.rollup)
 
 
 def apply_changes(connection: Connection, changes: Changes, tiles: Iterable[Tile]) -> None:
     """Store what a fold derived and the tiles that the new leaves changed."""
     newest = {row.number: row for row in changes.series}.values()
     _replace(connection, schema.series, map(series_values, newest))
-    write_rows(connection, insert(schema.interval), map(asdict, changes.intervals))
-    write_rows(connection, insert(schema.rollup), map(asdict, changes.rollups))
+    write_rows(connection, _INTERVALS, map(IntervalRow._asdict, changes.intervals))
+    write_rows(connection, _ROLLUPS, map(RollupRow._asdict, changes.rollups))
     _replace(connection, schema.incident, map(incident_values, changes.incidents.values()))
     _replace(connection, schema.label, map(asdict, changes.labels.values()))
     _replace(connection, schema.declaration, map(asdict, changes.declarations.values()))

@@ -28,8 +28,9 @@ from policies.availability import (
     pieces,
 )
 from policies.debt import Span
-from policies.outages import outage_times, outages
+from policies.outages import counted_us, outage_times, outages
 from policies.period import Moments
+from policies.reckoning import reckoned
 from tests.store.building import START_US, anchored, batch, observation, opened, series
 
 HISTORIES = int(os.environ.get("SASANDO_SLA_HISTORIES", "60"))
@@ -145,7 +146,8 @@ def moments(cut: Sequence[int]) -> Moments:
 def spans_of(fold: Fold, changes: Changes, number: int) -> list[Span]:
     """A series that is there from before its first observation on, for ever."""
     rows = [row for row in changes.intervals if row.series == number]
-    spans = track_of(rows, fold, number, withdrawn=False, until_us=FOREVER_US)
+    standing = fold.standings()[number]
+    spans = track_of(rows, standing, withdrawn=False, until_us=FOREVER_US)
     first = spans[0].started_us if spans else FOREVER_US
     unseen = State.UNOBSERVED
     return [Span(started_us=0, ended_us=first, state=unseen), *spans]
@@ -313,6 +315,35 @@ def test_a_series_alone_counts_as_any_other(track: list[Span], window: Moments) 
     for one in (track, sorted(track, key=lambda span: span.started_us)):
         alone, covered = History(series=[one]), History(series=[one], blind=[(90, 91)])
         assert list(pieces(alone, window)) == list(pieces(covered, window))
+
+
+@given(
+    histories | st.builds(History, series=st.tuples(spans() | spans().map(sorted))),
+    windows,
+    st.none() | cuts,
+    st.booleans(),
+)
+def test_what_is_reckoned_together_is_what_the_pieces_say(
+    history: History, window: Moments, owed: list[Moments] | None, counts: bool
+) -> None:
+    """Sums and outages of a figure, with pieces or without them."""
+    found = list(pieces(history, window, owed, unreachable_counts=counts))
+    expected = availability(found), outages(found)
+    assert reckoned(history, window, owed, unreachable_counts=counts) == expected
+
+
+@given(histories, windows)
+def test_all_unobserved_time_counts_at_worst(history: History, window: Moments) -> None:
+    """However it is cut into outages: unless short ones are forgiven they need not be counted."""
+    found = list(pieces(history, window))
+    worst = [
+        one._replace(standing=Standing.UNAVAILABLE, cause="")
+        if one.standing is Standing.UNOBSERVED
+        else one
+        for one in found
+    ]
+    sums = availability(found)
+    assert counted_us(outages(worst), 0) == sums.unavailable_us + sums.unseen_us
 
 
 @given(histories, windows)

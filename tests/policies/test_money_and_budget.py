@@ -68,6 +68,40 @@ def test_more_unavailable_time_than_there_was_is_refused() -> None:
             Terms(**bad)
 
 
+SHARES = st.decimals("0.001", 1, places=3)
+
+
+@given(
+    st.builds(
+        Terms,
+        formula=st.sampled_from(["downtime-over-target", "shortfall", "pro-rata"]),
+        only_below_target=st.booleans(),
+        cap=st.decimals(0, 1, places=2),
+    ),
+    st.decimals(0, 10**9, places=2),
+    SHARES,
+    st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)),
+)
+def test_restitution_is_the_formula_in_fractions(
+    terms: Terms, fee: Decimal, target: Decimal, times: tuple[int, int]
+) -> None:
+    """X·Y / (Z·S), (S - (1 - Y/Z))·X and X·Y / Z, bounded by nothing and by the cap."""
+    missed_us, base_us = min(times), max(times)
+    x, s, y = Fraction(fee), Fraction(target), Fraction(missed_us, base_us)
+    owed = {
+        "downtime-over-target": x * y / s,
+        "shortfall": max(Fraction(0), (s - (1 - y)) * x),
+        "pro-rata": x * y,
+    }[terms.formula]
+    if terms.only_below_target and 1 - y >= s:
+        owed = Fraction(0)
+    most = x * Fraction(terms.cap)
+    found = restitution(terms, fee, target, missed_us, base_us)
+    assert found is not None
+    assert (found.exact, found.capped) == (min(owed, most), owed > most)
+    assert found.amount == rounded(found.exact, terms.step, terms.rounding)
+
+
 @given(
     st.fractions(min_value=0, max_value=10**12, max_denominator=10**6),
     st.sampled_from(["0.01", "1", "100", "0.05"]),

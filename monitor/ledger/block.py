@@ -1,0 +1,355 @@
+"""Batches that follow one another, as one set of columns: what derivation reads. Pure.
+
+`scan` reads the frame of each batch (`wire`, keys and tags in their one order) and remembers where
+its columns lie; `Scan.block` decodes them all together. Both are strict and know only the usual
+form: whatever they accept, `Batch.from_bytes` accepts and says the same of; whatever they refuse
+may still be a batch, and is read singly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.ledger import joined
+from monitor.ledger.batch import (
+    DIGEST_BYTES,
+    FAULTS,
+    MAX_CELLS,
+    MAX_ROWS,
+    STATE_OF_DIGIT,
+    Batch,
+    plain_of,
+)
+from monitor.ledger.columns import Bools, ColumnError, Ints
+from monitor.ledger.entry import BATCH_CODE, MAX_TIME_US, EntryError, code_of, is_int64
+from monitor.ledger.wire import WireError, read_varint
+
+MOST_ROWS = 131_072
+MOST_BYTES = 4_000_000
+"""Of a block: rows, and plain bytes. A single batch is always within them."""
+_ANCHOR = b"\x05\x05\x06anchor\x01"
+_BOOTTIME = b"\x0bboottime_ns\x01"
+_GROUPS = b"\x06groups\x04"
+_RECORDS = b"\x07records\x04"
+_WALL = b"\x07wall_us\x01"
+_DIGEST = bytes((3, DIGEST_BYTES))
+_COMMON = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """The rows of one or more batches, in their order."""
+
+    anchors: Sequence[int]
+    """Of each batch."""
+    walls: Sequence[int]
+    """The wall clock (µs) at which each batch was put together."""
+    records: Sequence[tuple[bytes, ...]]
+    """Of each batch."""
+    checks: Sequence[str]
+    """Of each group."""
+    batch_rows: Ints
+    """Rows of each batch."""
+    group_rows: Ints
+    """Rows of each group."""
+    series: Ints
+    started_ms: Ints
+    judgement: NDArray[np.uint64]
+    fault: Ints
+    record: Ints
+    """Place in its batch's records + 1; 0 is none."""
+    lengths: Ints
+    """Singletons of each row in its check's first measure; its `values`, where `present`."""
+    values: Ints
+    present: Bools
+
+    def __len__(self) -> int:
+        """How many batches."""
+        return len(self.anchors)
+
+    def states(self) -> Ints:
+        """`monitor.model.State` of each row, as `Group.states` has it."""
+        digits = (self.judgement % np.uint64(3)).astype(np.int64)
+        return np.where(self.fault == 0, STATE_OF_DIGIT[digits], 0)
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Block":
+        """One batch."""
+        groups = batch.groups
+        firsts = [next(iter(group.measures.values()), None) for group in groups]
+        rows = [len(group.series) for group in groups]
+        lengths = [
+            np.full(count, 0 if first is None else 1)
+            if first is None or first.lengths is None
+            else first.lengths
+            for first, count in zip(firsts, rows, strict=True)
+        ]
+        present = [first.present for first in firsts if first is not None]
+        return cls(
+            anchors=(batch.anchor,),
+            walls=(batch.wall_us,),
+            records=(batch.records,),
+            checks=tuple(group.check for group in groups),
+            batch_rows=joined.int64s([sum(rows)]),
+            group_rows=joined.int64s(rows),
+            series=_end_to_end([group.series for group in groups]),
+            started_ms=_end_to_end([group.started_ms for group in groups]),
+            judgement=np.concatenate([group.judgement for group in groups]),
+            fault=_end_to_end([group.fault for group in groups]),
+            record=_end_to_end([group.record for group in groups]),
+            lengths=_end_to_end(lengths),
+            values=_end_to_end([first.values for first in firsts if first is not None]),
+            present=np.concatenate(present) if present else np.zeros(0, np.bool_),
+        )
+
+
+def _end_to_end(columns: Sequence[Ints]) -> Ints:
+    return np.concatenate(columns) if columns else np.zeros(0, np.int64)
+
+
+@dataclass(slots=True)
+class Scan:
+    """Where the columns of some batches lie in their plain bytes."""
+
+    plains: list[bytes] = field(default_factory=list)
+    anchors: list[int] = field(default_factory=list)
+    walls: list[int] = field(default_factory=list)
+    records: list[tuple[bytes, ...]] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    """Groups of each batch."""
+    checks: list[bytes] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    """Rows of each group."""
+    common: list[int] = field(default_factory=list)
+    """Offset and length of the six common columns of each group."""
+    measures: list[int] = field(default_factory=list)
+    """Group, its place in the group, then offset and length of its lengths (-1: it has none) and
+    of its values."""
+    length: int = 0
+    rows: int = 0
+
+    def __len__(self) -> int:
+        """How many batches."""
+        return len(self.anchors)
+
+    def block(self) -> Block | None:
+        """Everything decoded; None where a column is not as `Batch.from_bytes` wants it."""
+        try:
+            return _block(self)
+        except (ColumnError, UnicodeDecodeError):
+            return None
+
+
+def scan(entries: Sequence[bytes], first: int) -> Scan:
+    """The batches from `first` on that are of the usual form, until something else comes."""
+    found = Scan()
+    for place in range(first, len(entries)):
+        try:
+            if code_of(entries[place]) != BATCH_CODE:
+                break
+            plain = plain_of(entries[place])
+            if found.length and found.length + len(plain) > MOST_BYTES:
+                break
+            if not _read(plain, found):
+                break
+        except (EntryError, WireError, IndexError, UnicodeDecodeError):
+            break
+    return found
+
+
+def _read(plain: bytes, found: Scan) -> bool:
+    """Take the frame of one batch in; False where it is unusual, or too much for this block."""
+    base, part = found.length, Scan()
+    at = _after(plain, 0, _ANCHOR)
+    anchor, at = _number(plain, at)
+    boottime_ns, at = _number(plain, _after(plain, at, _BOOTTIME))
+    groups, at = _length(plain, _after(plain, at, _GROUPS))
+    for number in range(groups):
+        at = _read_group(plain, at, base, len(found.checks) + number, part)
+    records, at = _read_records(plain, _after(plain, at, _RECORDS))
+    wall_us, at = _number(plain, _after(plain, at, _WALL))
+    rows = sum(part.counts)
+    if at != len(plain) or not groups or rows > MAX_ROWS:
+        return False
+    if not (is_int64(anchor) and is_int64(boottime_ns) and is_int64(wall_us)):
+        return False
+    if found.rows and found.rows + rows > MOST_ROWS:
+        return False
+    found.plains.append(plain)
+    found.anchors.append(anchor)
+    found.walls.append(wall_us)
+    found.records.append(records)
+    found.groups.append(groups)
+    found.checks += part.checks
+    found.counts += part.counts
+    found.common += part.common
+    found.measures += part.measures
+    found.length, found.rows = base + len(plain), found.rows + rows
+    return True
+
+
+def _read_group(plain: bytes, at: int, base: int, number: int, part: Scan) -> int:
+    """[check, rows, [six columns], {measure: [lengths, values]}]; where it ends."""
+    length, at = _length(plain, _after(plain, at, b"\x04\x04\x02"))
+    part.checks.append(plain[at : at + length])
+    count, at = _number(plain, _after(plain, at + length, b"\x01"))
+    if not 0 < count <= MAX_ROWS:
+        raise WireError("rows")
+    part.counts.append(count)
+    at = _after(plain, at, b"\x04\x06")
+    for _ in range(_COMMON):
+        length, at = _length(plain, _after(plain, at, b"\x03"))
+        part.common += (base + at, length)
+        at += length
+    measures, at = _length(plain, _after(plain, at, b"\x05"))
+    before = b""
+    for place in range(measures):
+        length, at = _length(plain, at)
+        name, at = plain[at : at + length], at + length
+        if place and name <= before:
+            raise WireError("keys")
+        name.decode()
+        before = name
+        at = _read_measure(plain, _after(plain, at, b"\x04\x02"), (number, place), base, part)
+    return at
+
+
+def _read_measure(plain: bytes, at: int, whose: tuple[int, int], base: int, part: Scan) -> int:
+    places = [0, -1]
+    if plain[at] == 0:
+        at += 1
+    else:
+        length, at = _length(plain, _after(plain, at, b"\x03"))
+        places = [base + at, length]
+        at += length
+    length, at = _length(plain, _after(plain, at, b"\x03"))
+    part.measures += (*whose, *places, base + at, length)
+    return at + length
+
+
+def _read_records(plain: bytes, at: int) -> tuple[tuple[bytes, ...], int]:
+    count, at = _length(plain, at)
+    if not count:
+        return (), at
+    records = []
+    for _ in range(count):
+        at = _after(plain, at, _DIGEST)
+        records.append(plain[at : at + DIGEST_BYTES])
+        at += DIGEST_BYTES
+    if len(set(records)) != count:
+        raise WireError("records")
+    return tuple(records), at
+
+
+def _after(plain: bytes, at: int, wanted: bytes) -> int:
+    if not plain.startswith(wanted, at):
+        raise WireError("unusual")
+    return at + len(wanted)
+
+
+def _length(plain: bytes, at: int) -> tuple[int, int]:
+    """A length that lies within the bytes."""
+    number = plain[at]
+    if number < 0x80:
+        number, at = number, at + 1
+    else:
+        number, at = read_varint(plain, at)
+    if number > len(plain) - at:
+        raise WireError("length")
+    return number, at
+
+
+def _number(plain: bytes, at: int) -> tuple[int, int]:
+    """A signed integer, behind its tag."""
+    number, at = read_varint(plain, at)
+    return (number >> 1 if not number & 1 else -((number + 1) >> 1)), at
+
+
+def _block(scan: Scan) -> Block:
+    raw = np.frombuffer(b"".join(scan.plains), np.uint8)
+    counts = joined.int64s(scan.counts)
+    common = joined.int64s(scan.common).reshape(-1, _COMMON, 2)
+    series, started_ms, elapsed_ms, judgement, fault, record = (
+        joined.unpack(raw, common[:, n, 0], common[:, n, 1], counts) for n in range(_COMMON)
+    )
+    first = joined.starts(joined.int64s(scan.groups))
+    batch_rows = np.add.reduceat(counts, first)
+    lengths, values, present = _measures(scan, raw, counts, first)
+    block = Block(
+        anchors=scan.anchors,
+        walls=scan.walls,
+        records=scan.records,
+        checks=_names(scan.checks),
+        batch_rows=batch_rows,
+        group_rows=counts,
+        series=joined.undelta(series, counts),
+        started_ms=joined.undelta(started_ms, counts),
+        judgement=judgement,
+        fault=fault.view(np.int64),
+        record=record.view(np.int64),
+        lengths=lengths,
+        values=values,
+        present=present,
+    )
+    most = np.repeat(joined.int64s([len(digests) for digests in scan.records]), batch_rows)
+    latest = MAX_TIME_US // 1_000
+    if not (
+        bool((block.series >= 0).all())
+        and bool((elapsed_ms.view(np.int64) >= 0).all())
+        and bool(((block.fault >= 0) & (block.fault <= len(FAULTS))).all())
+        and bool(((block.record >= 0) & (block.record <= most)).all())
+        and bool(((block.started_ms >= -latest) & (block.started_ms <= latest)).all())
+    ):
+        raise ColumnError("a column is out of its range")
+    return block
+
+
+def _names(checks: Sequence[bytes]) -> list[str]:
+    known = {name: name.decode() for name in set(checks)}
+    return [known[name] for name in checks]
+
+
+def _measures(
+    scan: Scan, raw: NDArray[np.uint8], counts: Ints, first: Ints
+) -> tuple[Ints, Ints, Bools]:
+    """(lengths, values, present) of the first measure of each group; the others are read too."""
+    places = joined.int64s(scan.measures).reshape(-1, 6)
+    group, leading = places[:, 0], places[:, 1] == 0
+    listed = places[:, 3] >= 0
+    sizes = counts[group]
+    cells = np.bincount(group, minlength=len(counts)) * counts + _COMMON * counts
+    _require_few(cells, first)
+    unpacked = joined.unpack(raw, places[listed, 2], places[listed, 3], sizes[listed])
+    if bool((unpacked > MAX_ROWS).any()):
+        raise ColumnError("a list column claims too many values")
+    lists = unpacked.view(np.int64)
+    if len(lists):
+        sizes[listed] = np.add.reduceat(lists, joined.starts(sizes[listed]))
+        np.add.at(cells, group, sizes)
+    _require_few(cells, first)
+    numbers = joined.unpack(raw, places[:, 4], places[:, 5], sizes)
+    values, present = joined.unoptional(numbers)
+    if not leading.all():
+        kept = np.repeat(leading, sizes)
+        values, present = values[kept], present[kept]
+    return _row_lengths(counts, group, leading, listed, lists), values, present
+
+
+def _require_few(cells: Ints, first: Ints) -> None:
+    """A batch may hold more numbers than this: it is read singly then, by bounds of its own."""
+    if int(np.add.reduceat(cells, first).max()) > MAX_CELLS // 4 or int(cells.sum()) > MAX_CELLS:
+        raise ColumnError("too many numbers")
+
+
+def _row_lengths(counts: Ints, group: Ints, leading: Bools, listed: Bools, lists: Ints) -> Ints:
+    """Singletons of each row: 0 without a measure, 1 for a plain number, else as its list says."""
+    each = np.zeros(len(counts), np.int64)
+    each[group[leading]] = 1
+    lengths = np.repeat(each, counts)
+    ours = np.zeros(len(counts), np.bool_)
+    ours[group[leading & listed]] = True
+    theirs = np.repeat(leading[listed], counts[group[listed]])
+    lengths[np.repeat(ours, counts)] = lists[theirs]
+    return lengths
