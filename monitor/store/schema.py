@@ -157,7 +157,7 @@ incident = Table(
     _number("ended_us", nullable=True),
     _text("acknowledged_by"),
     _number("acknowledged_us", nullable=True),
-    _text("acknowledged_reason"),
+    Column("acknowledged_reason", Text, nullable=False, server_default=""),
 )
 label = Table(
     "label",

@@ -152,7 +152,7 @@ def test_a_missing_key_is_named(place: Place) -> None:
     code, told = refused(place, "en")
     assert code == REFUSED
     assert "log.key" in told
-    assert not place.state.exists()
+    assert not (place.state / "ledger.db").exists()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -10,7 +10,17 @@ from monitor.ledger import errors
 from monitor.ledger.errors import KeyFileError
 from monitor.text import LANGUAGES, Language, catalogue, say
 
-MODULES = ("merkle", "tiles", "signer", "note", "checkpoint", "keys", "anchor", "log_proof")
+MODULES = (
+    "merkle",
+    "tiles",
+    "signer",
+    "note",
+    "checkpoint",
+    "keys",
+    "anchor",
+    "log_proof",
+    "token",
+)
 CLASSES = {name for name in vars(errors) if name.endswith("Error")}
 # Codes chosen at run time, with the values they are raised with.
 CHOSEN = {

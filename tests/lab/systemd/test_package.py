@@ -291,7 +291,7 @@ def test_a_sealed_key_signs_and_hands_over(running: Machine) -> None:
         agent = agent.replace(f"file:secrets/log.{name}", f"credential:log-{name}")
     running.write(f"/etc/systemd/system/{UNIT}.d/sealed.conf", drop_in)
     running.write(f"{CONFIGURATION}/agent.yaml", agent)
-    running.run("mv", f"{secrets}/log.key", "/root/safe.key")
+    running.run("mv", f"{secrets}/log.key", "/var/tmp/safe.key")
     running.run("systemctl", "daemon-reload")
     restarted = running.run("systemctl", "restart", UNIT, check=False, timeout=120)
     assert restarted.returncode == 0, running.journal(UNIT)
