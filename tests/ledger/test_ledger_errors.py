@@ -6,7 +6,7 @@ from string import Formatter
 
 import pytest
 
-from monitor.ledger import errors
+from monitor.ledger import errors, token
 from monitor.ledger.errors import KeyFileError
 from monitor.text import LANGUAGES, Language, catalogue, say
 
@@ -21,9 +21,11 @@ MODULES = (
     "log_proof",
     "token",
 )
-CLASSES = {name for name in vars(errors) if name.endswith("Error")}
+CLASSES = {name for name in [*vars(errors), *vars(token)] if name.endswith("Error")}
 # Codes chosen at run time, with the values they are raised with.
 CHOSEN = {
+    "token-key-absent": {"label", "token"},
+    "token-key-twice": {"label", "token"},
     "wrong-passphrase": {"path"},
     "key-malformed": {"path"},
     "vkey-malformed": set[str](),
