@@ -170,6 +170,17 @@ def _in_fields(
     return answer
 
 
+def _either(found: Findings, question: Question) -> Generator[Question, Answer, Answer]:
+    """The answer to the usual groups, else to the fields of RFC 7919.
+
+    Whether those are needed may not be known yet; so it does not decide what is asked.
+    """
+    answer = yield from ask(found, question)
+    if isinstance(answer, Refused):
+        answer = yield from _in_fields(found, question, answer)
+    return answer
+
+
 def sslv2(found: Findings) -> Line:
     """Is SSLv2 accepted? The server lists its suites, so one question is enough."""
     answer = yield from ask(found, Question(name=Version.SSL2.word))
@@ -200,9 +211,9 @@ def identity(found: Findings, wishes: Wishes, asked: Version) -> Line:
     """The chain of a version whose first choice was a suite without certificate."""
     if found.chain is not None or not found.versions.get(asked):
         return
-    offer = hello(asked, proving(asked), wishes, found.groups_for(asked))
+    offer = hello(asked, proving(asked), wishes)
     question = Question(name="certificate", hello=offer, until="done")
-    answer = yield from ask(found, question)
+    answer = yield from _either(found, question)
     if isinstance(answer, Accepted):
         found.accept(asked, answer)
         found.show(asked, answer)
@@ -233,11 +244,9 @@ def other_name(found: Findings, wishes: Wishes, fact: str, name: str) -> Line:
     """What does the server show to who names no server, or one that it does not have?"""
     if not wishes.name or found.chain is None or not found.versions.get(Version.TLS12):
         return
-    groups = found.groups_for(Version.TLS12)
-    usual = hello(Version.TLS12, proving(Version.TLS12), wishes, groups)
-    offer = replace(usual, server_name=name)
+    offer = replace(hello(Version.TLS12, proving(Version.TLS12), wishes), server_name=name)
     question = Question(name=fact.replace("_", " "), hello=offer, until="done")
-    answer = yield from ask(found, question)
+    answer = yield from _either(found, question)
     if isinstance(answer, Refused):
         found.sni[fact] = "refused"
     elif isinstance(answer, Accepted) and answer.chain:

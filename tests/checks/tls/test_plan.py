@@ -195,6 +195,15 @@ def test_the_order_of_the_answers_changes_nothing(
     assert surveyed(survey_of(full=full), server, random.Random(seed)) == usual
 
 
+def test_who_shows_what_to_no_name_does_not_hang_on_when_it_was_asked() -> None:
+    """A server that proves itself by DHE in named fields alone does so to other names too."""
+    suites = {Version.SSL3: (0x32, 0x33), Version.TLS12: (0xC052, 0xC02D)}
+    server = PaperServer(suites=suites, groups=(0x11EC,), dhe_for="named")
+    for seed in range(40):
+        found = surveyed(survey_of(full=True), server, random.Random(seed))
+        assert (found["sni_missing"], found["sni_wrong"]) == ("same-certificate",) * 2
+
+
 @pytest.mark.parametrize("dhe_for", ["all", "named", "others"])
 @pytest.mark.parametrize("beside", [(), (0xC02F,)])
 def test_dhe_is_found_whomever_it_is_for(dhe_for: str, beside: tuple[int, ...]) -> None:
