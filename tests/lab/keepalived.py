@@ -38,7 +38,10 @@ def start(
 def kill(router: subprocess.Popen[bytes]) -> None:
     """End both of its processes as a power cut would: no farewell is sent."""
     children = Path(f"/proc/{router.pid}/task/{router.pid}/children")
-    pids = [router.pid, *map(int, children.read_text().split())] if router.poll() is None else []
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+    if router.poll() is None:
+        # The child says farewell when its parent ends, and the parent begins another child.
+        os.kill(router.pid, signal.SIGSTOP)
+        for pid in map(int, children.read_text().split()):
+            os.kill(pid, signal.SIGKILL)
+        os.kill(router.pid, signal.SIGKILL)
     router.wait(10)
