@@ -8,7 +8,7 @@ from itertools import chain
 
 from monitor.exported import ExportedLog
 from monitor.ledger.finding import Finding
-from monitor.verify import Rebuild, Source
+from monitor.source import Rebuild, Source
 
 
 class Rejoined:

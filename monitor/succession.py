@@ -15,7 +15,7 @@ from monitor.ledger.entry import EntryError, LogOpened, read_record
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.finding import Finding
 from monitor.ledger.signer import Verifier
-from monitor.verify import Anchored, Source
+from monitor.source import Anchored, Source
 
 
 class ChainError(LedgerError):

@@ -12,9 +12,11 @@ import pytest
 from monitor.exported import ExportedLog, ExportedLogError
 from monitor.ledger.checkpoint import Checkpoint, sign_checkpoint
 from monitor.ledger.tiles import paths_of
+from monitor.proof import Proof
+from monitor.source import Anchored
 from monitor.store.errors import StoreError
 from monitor.store.export import export
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 from tests.store.building import KEY, ORIGIN, anchored, append, begin, ledger_at, rich
 
 

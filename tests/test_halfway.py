@@ -16,9 +16,11 @@ from monitor.exported import ExportedLog
 from monitor.halfway import Halfway, Keeper, StaleError, digest_of
 from monitor.ledger.batch import Batch
 from monitor.ledger.entry import Record
+from monitor.proof import Proof
+from monitor.source import Anchored, Source
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, Proof, Source, verify
+from monitor.verify import verify
 from tests.store.building import KEY, WITNESS, append, ledger_at
 from tests.tampering.bases import fill, lost, make_export, make_pruned
 

@@ -6,17 +6,16 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-import monitor.exported
-import monitor.succession
-import monitor.verify as module
-from monitor.cli import succeeding
+import monitor.proof
 from monitor.ledger.entry import AgentStopped, ConfigurationInForce
-from monitor.store import pinned
+from monitor.proof import MAX_FINDINGS, Proof
+from monitor.source import Anchored
 from monitor.store.ledger import Commit
 from monitor.store.pinned import PinnedDatabase
 from monitor.text import LANGUAGES, Language, say
-from monitor.verify import MAX_FINDINGS, Anchored, Proof, as_json, verify
+from monitor.verify import verify
 from tests.store.building import (
     KEY,
     OTHER_KEY,
@@ -57,7 +56,7 @@ def test_the_json_is_that_of_the_contract(url: str, tmp_path: Path) -> None:
         rich(ledger)
         root, size = ledger.tree.root(), ledger.size
     note = (tmp_path / "mark").read_bytes()
-    said = json.loads(json.dumps(as_json(proof_of(url, Anchored(place="m", note=note)), "id")))
+    said = json.loads(json.dumps(proof_of(url, Anchored(place="m", note=note)).as_json("id")))
     assert list(said) == ["verdict", "size", "root", "checked", "findings"]
     assert said["verdict"] == "intact"
     assert said["size"] == size
@@ -147,6 +146,22 @@ def test_evidence_that_was_never_stored_is_found_where_it_is_named(
     assert found == [(6, "verify.record-missing"), (7, "verify.record-missing")]
 
 
+def test_the_first_wrong_entry_is_named_first_however_many_follow(url: str, tmp_path: Path) -> None:
+    """Evidence that is missing forty times does not hide the altered entry before it."""
+    with ledger_at(url, tmp_path / "mark") as ledger:
+        begin(ledger)
+        altered = append(ledger, anchored()).first
+        for number in range(2 * MAX_FINDINGS):
+            texts = {"a": digest(str(number).encode())}
+            append(ledger, ConfigurationInForce(at_us=0, texts=texts, program="").to_bytes())
+        changed = sa.text('UPDATE entry SET bytes = :bytes WHERE "index" = :id')
+        with ledger.engine.begin() as connection:
+            connection.execute(changed, {"bytes": anchored(START_US + 1), "id": altered})
+    proof = proof_of(url)
+    assert (proof.findings[0].index, proof.findings[0].what) == (altered, "verify.leaf")
+    assert len(proof.findings) == MAX_FINDINGS
+
+
 def test_findings_are_bounded_and_told_once() -> None:
     """A hopeless log does not fill the memory with findings."""
     proof = Proof()
@@ -159,15 +174,14 @@ def test_findings_are_bounded_and_told_once() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_finding_has_a_sentence(lang: Language) -> None:
     """Each key that the source uses is in the catalogue."""
-    modules = (module, pinned, monitor.exported, monitor.succession, succeeding)
-    files = [str(one.__file__) for one in modules]
-    source = "".join(Path(file).read_text() for file in files)
+    source = "".join(file.read_text() for file in Path(monitor.proof.__file__).parent.rglob("*.py"))
     keys = set(re.findall(r'"(verify\.[a-z-]+)"', source)) | VERDICTS
     names = (
         "size there here why place anchored signed sha256 path table row column index what count"
         " name at witness"
         " same blind there rule target check folder cause place until told"
         " boundary entry figures checkpoints origin earlier later named by next previous"
+        " authority stated proved"
     )
     for key in keys:
         assert say(key, lang, **dict.fromkeys(names.split(), 1))

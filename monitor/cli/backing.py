@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from monitor.config.configuration import Agent
     from monitor.ledger.signer import Verifier
-    from monitor.verify import Proof
+    from monitor.proof import Proof
 
     Keys = tuple[Verifier, ...]
 
@@ -116,8 +116,9 @@ def _fill(
 
 
 def _verified(copy: str, own: "Keys", note: bytes, folder: Path, lang: Language) -> "Proof":
+    from monitor.source import Anchored
     from monitor.store.pinned import PinnedDatabase
-    from monitor.verify import Anchored, verify
+    from monitor.verify import verify
 
     anchors = [Anchored(place=str(folder / "checkpoint"), note=note)]
     with (

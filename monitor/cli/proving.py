@@ -41,7 +41,8 @@ from monitor.text import Language, preferred_language, say
 if TYPE_CHECKING:
     from monitor.config.configuration import Agent
     from monitor.ledger.signer import Verifier
-    from monitor.verify import Proof, Source
+    from monitor.proof import Proof
+    from monitor.source import Source
 
 TAMPERED = 1
 EXIT_CODES = {

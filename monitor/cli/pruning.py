@@ -109,7 +109,8 @@ def _archive(
 
 def _require_intact(folder: Path, own: "tuple[Verifier, ...]", note: bytes, lang: Language) -> None:
     from monitor.exported import ExportedLog
-    from monitor.verify import Anchored, verify
+    from monitor.source import Anchored
+    from monitor.verify import verify
 
     with (
         ExportedLog(folder) as source,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from monitor.daemon.rejudge import Judges
     from monitor.ledger.entry import ConfigurationInForce
-    from monitor.verify import Proof, Source
+    from monitor.proof import Proof
+    from monitor.source import Source
 
 _NAME = re.compile(r"(?:(inventory|policies|packs)/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}\.ya?ml")
 
@@ -20,7 +21,7 @@ def judge_again(source: "Source", proof: "Proof", progress: Callable[[int, int],
     from monitor.boundary import boundary_of
     from monitor.daemon.rejudge import rejudge
     from monitor.ledger.entry import EntryError
-    from monitor.verify import Again
+    from monitor.proof import Again
 
     if proof.findings or proof.unusable is not None:
         return

@@ -40,11 +40,11 @@ from monitor.rulebook import RULES_TEXT, RulebookError
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
 from monitor.text import Language, say
-from monitor.verify import row_above
+from monitor.walk import row_above
 from policies.period import Period
 
 if TYPE_CHECKING:
-    from monitor.verify import Source
+    from monitor.source import Source
 
 LOG = ".log"
 """Where the log is exported to, inside the directory under construction."""

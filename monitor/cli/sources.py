@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from monitor.config.configuration import Agent
     from monitor.ledger.signer import Verifier
-    from monitor.verify import Anchored, Source
+    from monitor.source import Anchored, Source
 
 Progress = Callable[[int, int], None]
 
@@ -61,7 +61,7 @@ def anchored(file: Path) -> "Anchored":
     """A checkpoint in a file; CommandError where it cannot be read."""
     from monitor.ledger.files import read_bounded
     from monitor.ledger.note import MAX_NOTE_BYTES
-    from monitor.verify import Anchored
+    from monitor.source import Anchored
 
     try:
         return Anchored(place=str(file), note=read_bounded(file, MAX_NOTE_BYTES))
@@ -78,7 +78,7 @@ def marks(
     Read it before what is verified: a log that goes on meanwhile is then ahead of it, not behind.
     """
     from monitor.ledger import anchor
-    from monitor.verify import Anchored
+    from monitor.source import Anchored
 
     if mark is not None:
         return None, [anchored(mark)]

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from monitor.ledger.checkpoint import Checkpoint
     from monitor.ledger.entry import LogOpened
     from monitor.ledger.signer import Verifier
+    from monitor.proof import Proof
+    from monitor.source import Anchored, Source
     from monitor.succession import Handover
-    from monitor.verify import Anchored, Proof, Source
 
 
 def succeed(

@@ -10,7 +10,7 @@ from monitor.text import Language, say
 
 if TYPE_CHECKING:
     from monitor.demo.town import Places
-    from monitor.verify import Proof
+    from monitor.proof import Proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,12 @@ from monitor.derive import read_entry
 from monitor.ledger import anchor
 from monitor.ledger.batch import Batch
 from monitor.ledger.keys import read_vkeys
+from monitor.proof import Proof
+from monitor.source import Anchored
 from monitor.store import reader
 from monitor.store.connect import open_engine
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 
 
 def prove(places: Places) -> Proof:

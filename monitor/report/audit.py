@@ -17,6 +17,7 @@ from monitor.figures import Asked
 from monitor.ledger.entry import EntryError
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.signer import Verifier
+from monitor.proof import Proof
 from monitor.report.build import report_of
 from monitor.report.bundle import KEY_NAME, Bundle
 from monitor.report.gather import PrunedError, gather
@@ -25,7 +26,6 @@ from monitor.report.oscal import OSCAL_JSON, to_oscal
 from monitor.report.rows import to_csv
 from monitor.report.shown import REPORT_JSON, shown
 from monitor.rulebook import RULES_TEXT
-from monitor.verify import Proof
 from policies.period import PeriodError, parse_period
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

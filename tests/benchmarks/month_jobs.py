@@ -29,9 +29,10 @@ from monitor.ledger.merkle import leaf_hash
 from monitor.report.build import report_of
 from monitor.report.files import rendered
 from monitor.report.gather import gather
+from monitor.source import Anchored
 from monitor.store.account import account
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, verify
+from monitor.verify import verify
 from tests.benchmarks.month import Month
 from tests.store.building import KEY
 

@@ -7,11 +7,12 @@ import pytest
 
 from monitor.figures import Asked, figures
 from monitor.history import Histories
+from monitor.source import Anchored
 from monitor.store.account import account
 from monitor.store.glance import reading
 from monitor.store.pinned import PinnedDatabase
 from monitor.store.reader import table_rows
-from monitor.verify import Anchored, verify
+from monitor.verify import verify
 from tests.benchmarks.month import (
     AVAILABLE,
     DOWN,

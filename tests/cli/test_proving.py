@@ -11,7 +11,7 @@ import pytest
 from monitor.cli import proving
 from monitor.ledger.keys import write_vkeys
 from monitor.ledger.signer import Signer
-from monitor.verify import Source
+from monitor.source import Source
 from tests.cli.running_command import Inside, sasando
 from tests.daemon.place import Place
 from tests.store import building

@@ -16,13 +16,14 @@ from monitor.ledger.merkle import Frontier
 from monitor.ledger.note import parse_unverified
 from monitor.ledger.signer import Signer
 from monitor.ledger.tiles import hash_reader
+from monitor.source import Anchored
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
 from monitor.store.ledger import Commit
 from monitor.store.pinned import PinnedDatabase
 from monitor.store.pruning import Pruning, prune
 from monitor.store.reader import read_tile
-from monitor.verify import Anchored, verify
+from monitor.verify import verify
 from tests.cli.conftest import Speak
 from tests.cli.running_command import Done, Inside
 from tests.daemon.place import Place

@@ -15,10 +15,12 @@ from monitor.ledger.files import read_bounded
 from monitor.ledger.keys import create_key, read_vkeys, write_vkeys
 from monitor.ledger.note import MAX_NOTE_BYTES
 from monitor.ledger.signer import Signer
+from monitor.proof import Proof
+from monitor.source import Anchored
 from monitor.store import reader
 from monitor.store.connect import open_engine
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 
 ORIGIN = "test.example/daemon"
 

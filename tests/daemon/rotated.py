@@ -9,8 +9,10 @@ from monitor.ledger.files import read_bounded
 from monitor.ledger.keys import create_key, read_vkeys, write_vkeys
 from monitor.ledger.note import MAX_NOTE_BYTES
 from monitor.ledger.signer import Signer, Verifier
+from monitor.proof import Proof
+from monitor.source import Anchored
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 from tests.daemon.place import ORIGIN, Place
 
 FIRST = {"private": {"secret": "file:secrets/log.key"}}

@@ -32,6 +32,7 @@ from monitor.ledger.entry import (
 )
 from monitor.ledger.keys import read_vkeys
 from monitor.ledger.stamp import roots_in
+from monitor.proof import Proof
 from monitor.rejoined import Rejoined
 from monitor.store import reader
 from monitor.store.glance import reading
@@ -39,7 +40,7 @@ from monitor.store.ledger import Commit
 from monitor.store.pinned import PinnedDatabase
 from monitor.store.pruning import REPORT_ISSUED
 from monitor.text import LANGUAGES
-from monitor.verify import Proof, verify
+from monitor.verify import verify
 from tests.daemon.inside import SettableClock, run_inside, until
 from tests.daemon.place import ORIGIN, Place
 from tests.lab.authority import Authority, Issuer, answer

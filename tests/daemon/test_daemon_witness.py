@@ -21,11 +21,12 @@ from monitor.ledger.keys import load_key, read_vkeys
 from monitor.ledger.merkle import leaf_hash
 from monitor.ledger.signer import Signer
 from monitor.ledger.witness import Submission
+from monitor.proof import Proof
 from monitor.store.glance import consistency
 from monitor.store.ledger import Commit, Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.text import LANGUAGES, Language, say
-from monitor.verify import Proof, verify
+from monitor.verify import verify
 from tests.daemon.inside import run_inside, until
 from tests.daemon.place import ORIGIN, Place
 from tests.daemon.process import Agent

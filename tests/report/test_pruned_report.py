@@ -33,10 +33,11 @@ from monitor.report.document import document_of
 from monitor.report.gather import PrunedError
 from monitor.report.model import Report
 from monitor.report.shown import shown, to_bytes
+from monitor.source import Source
 from monitor.store.export import export
 from monitor.store.ledger import Commit
 from monitor.store.pruning import Pruning, prune
-from monitor.verify import Source, verify
+from monitor.verify import verify
 from policies.period import Period, parse_period
 from tests.report.scene import (
     END_US,

@@ -15,13 +15,15 @@ from monitor.ledger.checkpoint import cosign, sign_checkpoint
 from monitor.ledger.keys import write_vkeys
 from monitor.ledger.signer import Cosigner, Signer
 from monitor.ledger.witness import Cosigned, short_name
+from monitor.proof import Proof
+from monitor.source import Anchored
 from monitor.store import reader
 from monitor.store.connect import open_engine
 from monitor.store.export import export
 from monitor.store.glance import consistency, glance
 from monitor.store.ledger import MOST_COSIGNED, Ledger
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 from tests.lab.parts import require
 from tests.store.building import (
     KEY,

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from monitor.ledger.entry import read_record
+from monitor.source import Anchored
 from monitor.store import reader
 from monitor.store.connect import open_engine
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, verify
+from monitor.verify import verify
 from tests.store.building import KEY, ledger_at
 
 KILLS = int(os.environ.get("SASANDO_KILLS", "8"))

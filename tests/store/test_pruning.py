@@ -13,7 +13,9 @@ from monitor.ledger.entry import EntryError, LogPruned, LossCounted, read_record
 from monitor.ledger.errors import ProofError
 from monitor.ledger.merkle import consistency_proof, leaf_hash, verify_consistency
 from monitor.ledger.tiles import TileTree, hash_reader
+from monitor.proof import Proof
 from monitor.rejoined import Rejoined
+from monitor.source import Anchored
 from monitor.store import reader
 from monitor.store.errors import StoreError
 from monitor.store.export import export
@@ -22,7 +24,7 @@ from monitor.store.ledger import Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.store.prove import prove as prove_entry
 from monitor.store.pruning import Pruned, Pruning, boundary_before, prune
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 from tests.store.building import (
     KEY,
     MINUTE_US,

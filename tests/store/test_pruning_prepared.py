@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.ledger.entry import ConfigurationInForce, LossCounted, OperatorAct
+from monitor.proof import Proof
 from monitor.store.errors import StoreError
 from monitor.store.ledger import Ledger
 from monitor.store.pinned import PinnedDatabase
@@ -19,7 +20,7 @@ from monitor.store.pruning import (
     prepare,
     reported_until,
 )
-from monitor.verify import Proof, verify
+from monitor.verify import verify
 from tests.store.building import (
     KEY,
     START_US,

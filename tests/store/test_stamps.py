@@ -13,11 +13,13 @@ from monitor.halfway import Keeper
 from monitor.ledger.checkpoint import read_unverified
 from monitor.ledger.entry import AgentStopped, CheckpointStamped
 from monitor.ledger.stamp import Stamped, asking, roots_in, stamped_us
+from monitor.proof import Proof
+from monitor.source import Source
 from monitor.store.export import export
 from monitor.store.ledger import Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.text import LANGUAGES
-from monitor.verify import Proof, Source, verify
+from monitor.verify import verify
 from tests.lab.authority import Issuer
 from tests.lab.parts import require
 from tests.store.building import KEY, append, begin, ledger_at

@@ -15,6 +15,7 @@ from monitor.ledger import anchor
 from monitor.ledger.checkpoint import open_checkpoint
 from monitor.ledger.entry import EntryError
 from monitor.model import State
+from monitor.source import Anchored
 from monitor.store import ledger as ledger_module
 from monitor.store import reader
 from monitor.store.connect import open_engine
@@ -22,7 +23,7 @@ from monitor.store.errors import RolledBackError, StoreBusyError, StoreError
 from monitor.store.ledger import Commit, Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.text import LANGUAGES, say
-from monitor.verify import Anchored, verify
+from monitor.verify import verify
 from tests.store.building import (
     KEY,
     OTHER_KEY,

@@ -12,8 +12,10 @@ import pytest
 from monitor.ledger.checkpoint import Checkpoint, sign_checkpoint
 from monitor.ledger.merkle import leaf_hash
 from monitor.ledger.tiles import TileTree
+from monitor.proof import Proof
+from monitor.source import Anchored
 from monitor.store.pinned import PinnedDatabase
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 from tests.store.building import (
     KEY,
     MINUTE_US,

@@ -19,19 +19,21 @@ from monitor.ledger.finding import Finding
 from monitor.ledger.merkle import leaf_hash
 from monitor.ledger.signer import Signer
 from monitor.ledger.tiles import TileTree
+from monitor.proof import Proof
 from monitor.rejoined import Rejoined
 from monitor.report.audit import audit
 from monitor.report.bundle import Bundle, write_bundle
 from monitor.report.oscal import OSCAL_JSON, to_oscal
 from monitor.report.rows import to_csv
 from monitor.report.shown import to_bytes
+from monitor.source import Anchored
 from monitor.store.export import export
 from monitor.store.ledger import Commit, Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.store.pruning import Pruning, prune
 from monitor.succession import handover, opening
 from monitor.text import say
-from monitor.verify import Anchored, Proof, verify
+from monitor.verify import verify
 from tests.report.scene import DOWN, Scene, ping
 from tests.store.building import (
     KEY,
