@@ -332,6 +332,16 @@ def test_what_is_reckoned_together_is_what_the_pieces_say(
     assert reckoned(history, window, owed, unreachable_counts=counts) == expected
 
 
+@given(spans().map(sorted), windows)
+def test_a_series_alone_is_reckoned_without_pieces_to_the_same(
+    track: list[Span], window: Moments
+) -> None:
+    """The short way on its own: the mixed histories above rarely take it."""
+    history = History(series=[track])
+    found = list(pieces(history, window))
+    assert reckoned(history, window) == (availability(found), outages(found))
+
+
 @given(histories, windows)
 def test_all_unobserved_time_counts_at_worst(history: History, window: Moments) -> None:
     """However it is cut into outages: unless short ones are forgiven they need not be counted."""
