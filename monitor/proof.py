@@ -100,7 +100,7 @@ class Proof:
         """Whether no further finding will be kept."""
         return len(self.findings) >= self.room
 
-    def add(self, index: int | None, what: str, **values: str | int) -> None:
+    def add(self, index: int | None, what: str, **values: str | int | Finding) -> None:
         """Note a finding once; only the first ones are kept."""
         finding = Finding(index=index, what=what, values=values)
         if not self.full and finding not in self.findings:
@@ -253,6 +253,15 @@ def _followed(handed: Handover, lang: Language) -> str:
     return say("verify.followed", lang, index=handed.index, **keys)
 
 
+def spoken(finding: Finding, lang: Language) -> str:
+    """What was found, without its place; a reason stands in it as its own sentence."""
+    values = {
+        name: spoken(value, lang).rstrip(".") if isinstance(value, Finding) else value
+        for name, value in finding.values.items()
+    }
+    return say(finding.what, lang, **values)
+
+
 def _sentence(finding: Finding, lang: Language) -> str:
-    said = say(finding.what, lang, **finding.values)
+    said = spoken(finding, lang)
     return said if finding.index is None else say("verify.at", lang, index=finding.index, what=said)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from monitor.ledger.batch import Batch
 from monitor.ledger.entry import CheckpointStamped, ClockAnchored, LogOpened, Record
-from monitor.ledger.finding import Finding
+from monitor.ledger.finding import Finding, because
 from monitor.ledger.stamp import Stamped, StampError, stamped_us
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Stamps:
             if error.code == "stamp.untrusted":
                 self.unknown += 1
             else:
-                values: dict[str, str | int] = {"size": stamped.size, "why": str(error)}
+                values: dict[str, int | Finding] = {"size": stamped.size, "why": because(error)}
                 yield Finding(index=None, what="verify.stamp", values=values)
         self._kept[stamped.sha256] = (stamped.size, at_us)
         if at_us is not None:

@@ -1,7 +1,5 @@
 """What a window comes to against a goal, where nobody looked."""
 
-from decimal import Decimal
-
 import pytest
 
 from monitor.accounting import ObjectiveTerms
@@ -13,7 +11,12 @@ from policies.outages import outage_times, outages
 
 DAY = (0, 86_400_000_000)
 HOUR_US = 3_600_000_000
-GOALS = {"outages": Decimal(3), "longest-outage": 48 * HOUR_US, "mttr": HOUR_US, "mtbf": HOUR_US}
+GOALS: dict[str, int] = {
+    "outages": 3,
+    "longest-outage": 48 * HOUR_US,
+    "mttr": HOUR_US,
+    "mtbf": HOUR_US,
+}
 
 
 def came(indicator: str, *track: Span) -> Judged:
@@ -29,12 +32,12 @@ def came(indicator: str, *track: Span) -> Judged:
         calendar="month",
         timezone="Asia/Makassar",
         ratio=None,
-        duration_us=None if indicator == "outages" else int(goal),
+        duration_us=None if indicator == "outages" else goal,
         unreachable_counts=False,
         loss=None,
         service_hours=(),
         restitution=None,
-        count=int(goal) if indicator == "outages" else None,
+        count=goal if indicator == "outages" else None,
     )
     parts = list(pieces(History(series=[track]), DAY))
     sums = availability(parts)

@@ -123,6 +123,8 @@ def test_a_checkpoint_from_outside_must_be_of_the_trusted_key(url: str, tmp_path
     proof = proof_of(url, Anchored(place="m", note=b"nonsense"))
     assert (proof.verdict, proof.anchor) == ("tampered", None)
     assert proof.findings[0].what == "verify.anchor"
+    for lang in LANGUAGES:  # the reason too is told in words
+        assert say("ledger.note-without-signatures", lang).rstrip(".") in proof.sentences(lang)[1]
 
 
 def test_a_log_that_was_opened_for_another_origin_is_found(url: str, tmp_path: Path) -> None:

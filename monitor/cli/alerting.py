@@ -1,7 +1,6 @@
 """`sasando alert test`."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from monitor.cli.common import (
     load_configuration,
     print_json,
 )
+from monitor.nearest import unknown
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def _plans(configuration: "Configuration", names: Sequence[str]) -> "list[RouteP
     plans = configuration.routes
     for name in names:
         if name not in plans:
-            near = get_close_matches(name, plans, 1)
-            raise CommandError("cli.unknown-route", name=name, near=near[0] if near else "–")
+            code, told = unknown("cli.unknown-route", name, plans)
+            raise CommandError(code, **told)
     chosen = [plans[name] for name in names] or [p for p in plans.values() if p.source.enabled]
     if not chosen:
         raise CommandError("cli.no-route", count=len(plans))

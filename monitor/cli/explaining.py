@@ -18,6 +18,7 @@ from monitor.cli.common import (
     print_json,
     printable,
 )
+from monitor.nearest import unknown
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -82,8 +83,6 @@ class _Seen:
 
 def _rule(configuration: "Configuration", name: str) -> "Rule":
     """The rule by `id` or `policy/id`, the checks' own ones as `default/…` too."""
-    from difflib import get_close_matches
-
     from checks.table import KINDS
     from policies.rule import default_rule
 
@@ -97,17 +96,15 @@ def _rule(configuration: "Configuration", name: str) -> "Rule":
     for rule in rules:
         names.setdefault(rule.id, rule)
     if name not in names:
-        near = get_close_matches(name, names, 1)
-        raise CommandError("cli.unknown-rule", name=name, near=near[0] if near else "–")
+        code, told = unknown("cli.unknown-rule", name, names)
+        raise CommandError(code, **told)
     return names[name]
 
 
 def _target(configuration: "Configuration", name: str) -> "Target":
-    from difflib import get_close_matches
-
     if name not in configuration.targets:
-        near = get_close_matches(name, configuration.targets, 1)
-        raise CommandError("cli.unknown-target", name=name, near=near[0] if near else "–")
+        code, told = unknown("cli.unknown-target", name, configuration.targets)
+        raise CommandError(code, **told)
     return configuration.targets[name]
 
 

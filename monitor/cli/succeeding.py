@@ -139,7 +139,9 @@ class ChainProof:
 
 def _told(one: "Handover", lang: Language) -> list[str]:
     if one.finding is not None:
-        return [say(one.finding.what, lang, **one.finding.values)]
+        from monitor.proof import spoken
+
+        return [spoken(one.finding, lang)]
     values = {"earlier": one.earlier, "later": one.later, "named": one.named, "there": one.there}
     said = [say("verify.handover", lang, **values)]
     if one.lost:

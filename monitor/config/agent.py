@@ -156,8 +156,9 @@ def check_time_stamps(
             roots_in(directory / one.root)
         except StampError as error:
             place = tree.of_value(("time_stamps", position, "root"))
-            values = {"root": shown(one.root), "why": error.values["why"]}
-            problems.append(problem(place, "authority-root", **values))
+            told = {name: value for name, value in error.values.items() if name != "place"}
+            key = error.code.replace("stamp.roots", "authority-root")
+            problems.append(problem(place, key, root=shown(one.root), **told))
 
 
 def agent_warnings(entry: AgentEntry, tree: Tree, today: date) -> list[Problem]:

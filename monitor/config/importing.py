@@ -16,10 +16,10 @@ from pathlib import Path
 from monitor.config.inventory import Inventory, read_section
 from monitor.config.problem import ConfigurationError, Place, Problem, problem, shown
 from monitor.config.reading import unreadable
-from monitor.config.validation import suggestion
 from monitor.config.yaml_tree import FILE_LIMIT, Tree, decoded, resolved, too_big
 from monitor.config.yaml_tree import Path as YamlPath
 from monitor.ledger.files import create_durably
+from monitor.nearest import nearest
 from monitor.text import Language, say
 
 _SECTIONS = {"site": "sites", "link": "links", "hotspot": "hotspots", "service": "services"}
@@ -136,7 +136,7 @@ def _check_header(header: list[str], line: int, file: str, problems: list[Proble
         if name in header[:position]:
             problems.append(problem(place, "csv-column-twice", name=shown(name)))
         elif name not in COLUMNS:
-            near = suggestion(name, COLUMNS)
+            near = nearest(name, COLUMNS)
             if near:
                 values = {"name": shown(name), "near": shown(near)}
                 problems.append(problem(place, "csv-column-near", **values))

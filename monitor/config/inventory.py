@@ -20,9 +20,10 @@ from monitor.config.schema import (
     SiteEntry,
     ZoneEntry,
 )
-from monitor.config.validation import offending, suggestion, unknown, validate
+from monitor.config.validation import offending, unknown, validate
 from monitor.config.values import KEY_PATTERN
 from monitor.config.yaml_tree import Path, Tree
+from monitor.nearest import nearest
 
 AnyEntry = SiteEntry | LinkEntry | HotspotEntry | ServiceEntry | ZoneEntry | CanaryEntry
 
@@ -75,7 +76,7 @@ def read_inventory(
             elif section == "access":
                 _read_access(tree, content, into, base, problems)
             else:
-                near = suggestion(section, (*SECTIONS, "access"))
+                near = nearest(section, (*SECTIONS, "access"))
                 problems.append(unknown(tree, (section,), near))
 
 
@@ -190,7 +191,7 @@ def _known(
 def _missing(
     place: Place, text: str, name: str, inventory: Inventory, sections: tuple[str, ...]
 ) -> Problem:
-    near = suggestion(name, inventory.keys_of(*sections))
+    near = nearest(name, inventory.keys_of(*sections))
     if near:
         return problem(place, f"{text}-near", name=shown(name), near=shown(near))
     return problem(place, text, name=shown(name))

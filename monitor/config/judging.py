@@ -14,10 +14,11 @@ from monitor.config.configuration import RoutePlan
 from monitor.config.inventory import is_key
 from monitor.config.problem import Place, Problem, problem, shown
 from monitor.config.reading import table
-from monitor.config.validation import offending, suggestion, unknown, validate
+from monitor.config.validation import offending, unknown, validate
 from monitor.config.yaml_tree import Path, Tree
 from monitor.ledger.batch import MOST_VERDICTS
 from monitor.model import TARGET_FACTS, Target
+from monitor.nearest import nearest
 from monitor.secret import Secret, mask
 from policies.compiling import compile_policy
 from policies.errors import ExpressionError, PolicyErrors
@@ -107,7 +108,7 @@ def check_rule_names(policies: list[tuple[Policy, Tree]], problems: list[Problem
             for index, name in enumerate(objective.source.measured_by):
                 if name not in names:
                     place = tree.of_value(("objectives", position, "measured_by", index))
-                    near = suggestion(name, names)
+                    near = nearest(name, names)
                     text = "measured-by-unknown-near" if near else "measured-by-unknown"
                     problems.append(problem(place, text, name=shown(name), near=shown(near)))
 
@@ -206,7 +207,7 @@ class RouteReading:
         plans: dict[str, RoutePlan] = {}
         for section, routes in table(self.tree, self.problems).items():
             if section != "routes":
-                near = suggestion(section, ("routes",))
+                near = nearest(section, ("routes",))
                 self.problems.append(unknown(self.tree, (section,), near))
             elif isinstance(routes, dict):
                 plans.update((name, plan) for name in routes if (plan := self._route(name, routes)))

@@ -34,8 +34,9 @@ from monitor.config.problem import ConfigurationError, Place, Problem, problem, 
 from monitor.config.reading import Reading, bundled_packs, table
 from monitor.config.schema import AgentEntry, Entry, LinkEntry, ZoneEntry
 from monitor.config.settings import CheckTables, read_tables
-from monitor.config.validation import suggestion, validate
+from monitor.config.validation import validate
 from monitor.config.yaml_tree import Tree
+from monitor.nearest import nearest
 from policies.rule import Policy
 
 
@@ -195,7 +196,7 @@ class _Loading:
 
 def _no_pack(place: Place, name: str) -> Problem:
     known = ", ".join(bundled_packs())
-    near = suggestion(name, bundled_packs())
+    near = nearest(name, bundled_packs())
     if near:
         return problem(place, "pack-unknown-near", name=shown(name), near=shown(near))
     return problem(place, "pack-unknown", name=shown(name), known=known)

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from checks.base import Settings
 from checks.table import KINDS
 from monitor.config.problem import Problem, problem, shown
-from monitor.config.validation import offending, suggestion, unknown, validate
+from monitor.config.validation import offending, unknown, validate
 from monitor.config.yaml_tree import Path, Tree
 from monitor.model import format_duration
+from monitor.nearest import nearest
 
 SHORTEST_US = 100_000
 LONGEST_US = 86_400_000_000
@@ -62,7 +63,7 @@ def read_tables(
     for check, content in plain.items():
         where = (*path, check)
         if check not in KINDS:
-            near = suggestion(check, tuple(KINDS))
+            near = nearest(check, tuple(KINDS))
             problems.append(unknown_check(tree, where, near))
         elif content is False:
             off.add(check)
@@ -103,7 +104,7 @@ def _read_table(
     for name, plain in content.items():
         where = (*path, name)
         if name not in known:
-            problems.append(unknown(tree, where, suggestion(name, tuple(known))))
+            problems.append(unknown(tree, where, nearest(name, tuple(known))))
             continue
         before = len(problems)
         value = validate(known[name], plain, tree, where, problems, base)

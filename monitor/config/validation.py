@@ -5,7 +5,6 @@ Secrets never reach a problem: values of keys that can hold one are not shown.
 
 import json
 from collections.abc import Hashable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, cast
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 from checks.base import Microseconds
 from monitor.config.problem import Problem, problem, shown
 from monitor.config.yaml_tree import Path, Tree
+from monitor.nearest import nearest
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ def _translated(kind: Any, detail: ErrorDetails, tree: Tree, path: Path) -> tupl
         return (*around, loc[-1]), problem(tree.of_key(around), name, name=shown(loc[-1]))
     where = _standing(tree, path, loc)
     if name == "unknown":
-        near = suggestion(str(loc[-1]), allowed_keys(kind, loc[:-1]))
+        near = nearest(str(loc[-1]), allowed_keys(kind, loc[:-1]))
         return where, unknown(tree, where, near)
     spot = tree.of_key(where) if loc and loc[-1] == "[key]" else tree.of_value(where)
     values = {key: value for key, value in detail.get("ctx", {}).items() if key != "error"}
@@ -119,11 +119,6 @@ def unknown(tree: Tree, where: Path, near: str) -> Problem:
     if near:
         return problem(tree.of_key(where), "unknown-near", name=name, near=shown(near))
     return problem(tree.of_key(where), "unknown", name=name)
-
-
-def suggestion(name: str, allowed: tuple[str, ...]) -> str:
-    """The allowed key nearest to a mistyped one; empty when none is near."""
-    return next(iter(get_close_matches(name, allowed, n=1, cutoff=0.6)), "")
 
 
 def offending(path: Path, value: object) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -25,6 +24,7 @@ from monitor.derive import Fold
 from monitor.labels import UNREACHABLE
 from monitor.ledger.entry import LabelSet
 from monitor.model import Kind, State, Target
+from monitor.nearest import unknown
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
 from monitor.store.glance import Incidents, recent_incidents, spans_since
@@ -106,8 +106,8 @@ def select_items(
             chosen += bare_items(name, configuration)
             continue
         if name not in configuration.targets:
-            near = get_close_matches(name, configuration.targets, 1)
-            raise ControlError("cli.unknown-target", name=name, near=near[0] if near else "–")
+            code, told = unknown("cli.unknown-target", name, configuration.targets)
+            raise ControlError(code, **told)
         chosen += [i for i in items if name in (i.target.key, i.target.site)]
     if not names:
         chosen = list(items)

@@ -8,7 +8,6 @@ other, so that two decisions on one exclusion cannot both be on their way.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from monitor.config.configuration import Configuration
@@ -27,6 +26,7 @@ from monitor.ledger.entry import (
     Record,
 )
 from monitor.model import Kind
+from monitor.nearest import unknown
 from monitor.store.errors import StoreError
 from monitor.store.glance import declared_within, incident_by_id
 
@@ -165,8 +165,8 @@ def _target(name: object, desk: Desk) -> str:
     targets = desk.configuration.targets
     if isinstance(name, str) and name in targets and targets[name].kind is not Kind.AGENT:
         return name
-    near = get_close_matches(str(name), targets, 1)
-    raise ControlError("cli.unknown-target", name=str(name)[:60], near=near[0] if near else "–")
+    code, told = unknown("cli.unknown-target", str(name), targets)
+    raise ControlError(code, **told)
 
 
 def _integer(value: object) -> int:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,6 +25,7 @@ from monitor.daemon.drill_show import shown
 from monitor.daemon.ondemand import REASON_LIMIT
 from monitor.ledger.entry import OperatorAct
 from monitor.model import Family, Fault, FaultKind, Kind
+from monitor.nearest import unknown
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -94,8 +94,8 @@ class Drills:
         target = configuration.targets.get(name)
         links = [key for key, t in configuration.targets.items() if t.kind is Kind.LINK]
         if target is None or target.kind is not Kind.LINK:
-            near = get_close_matches(name, links, 1)
-            raise ControlError("drill.no-link", name=name, near=near[0] if near else "–")
+            code, told = unknown("drill.no-link", name, links)
+            raise ControlError(code, **told)
 
     def _declared(self, asked: Asked, author: str) -> Drill:
         """The declaration whose window is open now."""

@@ -8,7 +8,6 @@ an entry of its own, which holds from the next commit on.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from monitor.config.configuration import Configuration
@@ -20,6 +19,7 @@ from monitor.derive import IncidentRow
 from monitor.holds import SILENCE, Holds, SilenceRow
 from monitor.ledger.entry import IncidentStepped, Record, SilenceDeclared, SilenceEnded
 from monitor.model import Act, Kind, format_duration
+from monitor.nearest import unknown
 from monitor.store.errors import StoreError
 from monitor.store.glance import incident_by_id, silences_since
 
@@ -239,15 +239,15 @@ def _require_target(name: str, configuration: Configuration) -> None:
     targets = configuration.targets
     if name in targets and targets[name].kind is not Kind.AGENT:
         return
-    near = get_close_matches(name, targets, 1)
-    raise ControlError("cli.unknown-target", name=name[:60], near=near[0] if near else "–")
+    code, told = unknown("cli.unknown-target", name, targets)
+    raise ControlError(code, **told)
 
 
 def _require_rule(name: str, configuration: Configuration) -> None:
     known = _rules(configuration)
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        raise ControlError("silence.rule", name=name[:60], near=near[0] if near else "–")
+        code, told = unknown("silence.rule", name, known)
+        raise ControlError(code, **told)
 
 
 def _rules(configuration: Configuration) -> Sequence[str]:

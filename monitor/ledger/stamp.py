@@ -87,9 +87,9 @@ def read_roots(pem: bytes) -> "tuple[Certificate, ...]":
     try:
         found = tuple(load_pem_x509_certificates(pem))
     except ValueError as error:
-        raise StampError("stamp.roots", place="PEM", why="no PEM certificate") from error
-    if not 0 < len(found) <= MAX_ROOTS:
-        raise StampError("stamp.roots", place="PEM", why=f"{len(found)} certificates")
+        raise StampError("stamp.roots-none", place="PEM") from error
+    if len(found) > MAX_ROOTS:
+        raise StampError("stamp.roots-many", place="PEM", count=len(found), limit=MAX_ROOTS)
     return found
 
 
@@ -101,7 +101,7 @@ def roots_in(file: Path) -> "tuple[Certificate, ...]":
         why = error.strerror or str(error)
         raise StampError("stamp.roots", place=str(file), why=why) from error
     except StampError as error:
-        raise StampError("stamp.roots", place=str(file), why=error.values["why"]) from error
+        raise StampError(error.code, **{**error.values, "place": str(file)}) from error
 
 
 def stamped_us(
