@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.acts import ReasonOption, local, number_of, tell_entry
 from monitor.cli.common import (
     BAD_INPUT,
     CommandError,
@@ -22,9 +23,6 @@ from monitor.text import Language, preferred_language, say
 if TYPE_CHECKING:
     from monitor.config.configuration import Configuration
 
-ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the entry.")
-]
 MomentHelp = "A local time of the city such as 2026-12-01T22:00, or now."
 
 
@@ -62,7 +60,7 @@ def maintenance_add(
         "until_us": moment_us(until, zone),
         "reason": reason,
     }
-    _tell_entry(_declare(configuration, request), as_json, preferred_language(lang))
+    tell_entry(_declare(configuration, request), as_json, preferred_language(lang))
 
 
 def maintenance_cancel(
@@ -77,7 +75,7 @@ def maintenance_cancel(
     Example: sasando maintenance cancel 1204 --reason "done earlier"
     """
     request = {"act": "maintenance-cut", "id": number, "reason": reason}
-    _tell_entry(_declare(load_configuration(config), request), as_json, preferred_language(lang))
+    tell_entry(_declare(load_configuration(config), request), as_json, preferred_language(lang))
 
 
 def maintenance_list(
@@ -129,7 +127,7 @@ def exclude(
         case ["approve" | "refuse" as word, number]:
             request: dict[str, Any] = {
                 "act": "exclude-decide",
-                "id": _number(number),
+                "id": number_of(number, "declare.usage"),
                 "approved": word == "approve",
             }
         case ["time"] if target and since and until:
@@ -142,16 +140,11 @@ def exclude(
                 "cause": cause,
             }
         case [number]:
-            request = {"act": "exclude", "incident": _number(number), "cause": cause}
+            incident = number_of(number, "declare.usage")
+            request = {"act": "exclude", "incident": incident, "cause": cause}
         case _:
             raise CommandError("declare.usage", BAD_INPUT)
-    _tell_entry(_declare(configuration, {**request, "reason": reason}), as_json, language)
-
-
-def _number(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 18:
-        return int(text)
-    raise CommandError("declare.usage", BAD_INPUT)
+    tell_entry(_declare(configuration, {**request, "reason": reason}), as_json, language)
 
 
 def moment_us(text: str, zone: tzinfo, *, now_in_us: int = 1_000_000) -> int:
@@ -185,13 +178,6 @@ def _declare(configuration: "Configuration", request: Mapping[str, Any]) -> dict
         return declare_alone(configuration, request)
 
 
-def _tell_entry(found: Mapping[str, Any], as_json: bool, lang: Language) -> None:
-    if as_json:
-        print_json(found)
-    else:
-        typer.echo(say("declare.entry", lang, entry=found["entry"]))
-
-
 def _list(configuration: "Configuration", kind: str, as_json: bool, lang: Language) -> None:
     from monitor.daemon.control import NoDaemonError, ask
 
@@ -218,8 +204,8 @@ def _print(rows: Sequence[Mapping[str, Any]], zone: tzinfo, lang: Language) -> N
         (
             str(row["id"]),
             row["target"],
-            _local(row["since"], zone),
-            _local(row["until"], zone),
+            local(row["since"], zone),
+            local(row["until"], zone),
             say(f"declare.cause-{row['cause']}", lang) if row["cause"] else "–",
             say(f"declare.standing-{row['standing']}", lang),
             " → ".join(name for name in (row["author"], row["decided_by"]) if name),
@@ -228,7 +214,3 @@ def _print(rows: Sequence[Mapping[str, Any]], zone: tzinfo, lang: Language) -> N
         for row in rows
     ]
     print_table([say(f"declare.head-{name}", lang) for name in heads], table)
-
-
-def _local(moment: str, zone: tzinfo) -> str:
-    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M}"

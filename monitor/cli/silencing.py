@@ -1,11 +1,12 @@
 """`sasando ack` and `sasando silence`: who takes note of an incident, and who wants no messages."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.acts import ReasonOption, local, number_of, tell_entry
 from monitor.cli.common import (
     BAD_INPUT,
     CommandError,
@@ -21,10 +22,6 @@ from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
     from monitor.config.configuration import Configuration
-
-ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the entry.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +53,7 @@ def ack(
         from monitor.daemon.standalone import acknowledge_alone
 
         found = acknowledge_alone(configuration, request)
-    if as_json:
-        print_json(found)
-    else:
-        typer.echo(say("declare.entry", language, entry=found["entry"]))
+    tell_entry(found, as_json, language)
 
 
 def silence(
@@ -97,7 +91,8 @@ def silence(
             _list(configuration, every, as_json, language)
             return
         case ["end", number]:
-            request: dict[str, Any] = {"act": "silence-end", "id": _number(number)}
+            entry = number_of(number, "silence.usage")
+            request: dict[str, Any] = {"act": "silence-end", "id": entry}
         case targets:
             request = {
                 "act": "silence",
@@ -107,19 +102,11 @@ def silence(
                 "length_us": _length_us(length),
             }
     found = _ask(configuration, {**request, "reason": reason})
-    if as_json:
-        print_json(found)
-    elif "until" in found:
-        until = _local(found["until"], configuration.agent.timezone)
+    if "until" in found and not as_json:
+        until = local(found["until"], configuration.agent.timezone)
         typer.echo(say("silence.stands", language, entry=found["entry"], until=until))
     else:
-        typer.echo(say("declare.entry", language, entry=found["entry"]))
-
-
-def _number(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 18:
-        return int(text)
-    raise CommandError("silence.usage", BAD_INPUT)
+        tell_entry(found, as_json, language)
 
 
 def _length_us(text: str) -> int:
@@ -173,9 +160,9 @@ def _print(rows: Sequence[Mapping[str, Any]], zone: tzinfo, lang: Language) -> N
         (
             str(row["id"]),
             about(row),
-            _local(row["since"], zone),
-            _local(row["until"], zone),
-            _local(row["ended"], zone) if row["ended"] else "–",
+            local(row["since"], zone),
+            local(row["until"], zone),
+            local(row["ended"], zone) if row["ended"] else "–",
             str(row["held"]),
             " → ".join(name for name in (row["author"], row["ended_by"]) if name),
             row["reason"],
@@ -189,7 +176,3 @@ def about(row: Mapping[str, Any]) -> str:
     """What a silence is about: all of these must fit."""
     parts = [",".join(row[name]) for name in ("targets", "tags", "rules") if row[name]]
     return " & ".join(parts)
-
-
-def _local(moment: str, zone: tzinfo) -> str:
-    return f"{datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M}"

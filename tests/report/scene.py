@@ -330,7 +330,8 @@ def month(**more: Any) -> Scene:
     return scene
 
 
-def _step(incident: int | None, step: int, act: str, at_us: int, since_us: int) -> IncidentStepped:
+def step(incident: int | None, step: int, act: str, at_us: int, since_us: int) -> IncidentStepped:
+    """A step of an incident of balai-fo."""
     return IncidentStepped(
         incident=incident,
         step=step,
@@ -367,7 +368,7 @@ def _answered(scene: Scene) -> None:
             at_us=since_us - HOUR_US,
         )
     )
-    number = scene.add(_step(None, 0, "opened", since_us + 2 * STEP_US, since_us))
+    number = scene.add(step(None, 0, "opened", since_us + 2 * STEP_US, since_us))
     held: dict[str, Any] = {"cause": "silence", "by": silence}
     scene.add(
         AlertHeld(incident=None, routes=("noc",), at_us=since_us + 2 * STEP_US, **held),
@@ -383,8 +384,8 @@ def _answered(scene: Scene) -> None:
             delivered=True,
             receipt="ok",
         ),
-        _step(number, 1, "acknowledged", since_us + HOUR_US, since_us),
-        _step(number, 2, "closed", ended_us + STEP_US, ended_us),
+        step(number, 1, "acknowledged", since_us + HOUR_US, since_us),
+        step(number, 2, "closed", ended_us + STEP_US, ended_us),
     )
 
 

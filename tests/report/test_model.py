@@ -134,7 +134,7 @@ def heard(incident: bool) -> Report:
     made.series(0, "balai-fo", "vrrp", "", "gateway/vrrp-open")
     made.observe([Row(0, 0, 1, 3 if incident else 0, None, None, (1,))], check="vrrp")
     if incident:
-        opened = scene._step(None, 0, "opened", START_US + HOUR_US, START_US + 1)
+        opened = scene.step(None, 0, "opened", START_US + HOUR_US, START_US + 1)
         made.add(replace(opened, check="vrrp", policy="gateway", rule="vrrp-open"))
     return made.report()
 
@@ -287,7 +287,7 @@ def violated(waiver_until: str | None) -> Report:
     made.begin()
     made.series(0, "situs", "tls", "", "tls/tls-trusted")
     made.observe([Row(0, 0, 1, 2 + 3, None, None, (1,))], check="tls")
-    opened = scene._step(None, 0, "opened", START_US + HOUR_US, START_US + 1)
+    opened = scene.step(None, 0, "opened", START_US + HOUR_US, START_US + 1)
     made.add(replace(opened, target="situs", check="tls", policy="tls", rule="tls-trusted"))
     return made.report()
 

@@ -49,6 +49,7 @@ from tests.report.scene import (
     Scene,
     objective,
     ping,
+    step,
 )
 from tests.store.building import KEY, ledger_at
 
@@ -59,22 +60,8 @@ DAYS = 4
 LAST_US = END_US + DAYS * 24 * HOUR_US
 
 
-def _step(incident: int | None, step: int, act: str, at_us: int) -> IncidentStepped:
-    return IncidentStepped(
-        incident=incident,
-        step=step,
-        act=act,
-        target="balai-fo",
-        check="icmp",
-        family=4,
-        policy="availability",
-        rule="link-answers",
-        severity=2,
-        reasons=("received 0 <= 0",),
-        since_us=END_US - 5 * HOUR_US,
-        at_us=at_us,
-        author="budi" if act == "acknowledged" else "",
-    )
+def _step(incident: int | None, number: int, act: str, at_us: int) -> IncidentStepped:
+    return step(incident, number, act, at_us, END_US - 5 * HOUR_US)
 
 
 def _scene() -> tuple[Scene, int]:
