@@ -305,12 +305,24 @@ def _emergency(
         say("alerts.time", lang, time=local_time(payload["at_us"], timezone)),
     ]
     lines += [
-        f"- {plain(name, 60)}: {plain(value)}"
+        f"- {_named(name, lang)}: {plain(_reason(value, lang))}"
         for name, value in list(payload["values"].items())[:REASONS_LIMIT]
     ]
     lines.append(say("alerts.emergency-unlogged", lang))
     title = say("alerts.title-emergency", lang, origin=plain(payload["origin"], 60))
     return finished(title, lines, "failure", row.id, lang)
+
+
+def _named(name: str, lang: Language) -> str:
+    """What a value is about, in words where there are any."""
+    return catalogue(lang, "alerts").get(f"value-{name}", plain(name, 60))
+
+
+def _reason(value: object, lang: Language) -> object:
+    """A value; one with a code is told by its sentence."""
+    if isinstance(value, dict):
+        return say(str(value["code"]), lang, **value["values"])
+    return value
 
 
 def finished(title: str, lines: Sequence[str], kind: Urgency, id_: str, lang: Language) -> Message:

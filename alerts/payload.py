@@ -115,8 +115,11 @@ def _counted(targets: Sequence[Target]) -> Mapping[str, object] | None:
 def emergency_row(
     origin: str, code: str, values: Mapping[str, object], route: str, at_us: int
 ) -> OutboxRow:
-    """The row of an alert about the agent itself; it lives in memory only."""
-    told = {name: str(value) for name, value in values.items()}
+    """The row of an alert about the agent itself; it lives in memory only.
+
+    A value may be a reason: the `code` of a text with its `values`.
+    """
+    told = {n: value if isinstance(value, dict) else str(value) for n, value in values.items()}
     payload = {"version": VERSION, "emergency": code, "values": told, "origin": origin}
     return OutboxRow(
         id=alert_id(f"{origin} emergency {code}", at_us, 0, route),

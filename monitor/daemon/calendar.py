@@ -24,7 +24,6 @@ from monitor.daemon.jobs import DIGEST, PRUNING, REPORTS, JobError, Jobs
 from monitor.daemon.show import rfc3339
 from monitor.derive import STAMP
 from monitor.ledger.entry import CalendarRan
-from monitor.text import say
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -154,7 +153,7 @@ class Calendar:
         self._failed(standing, run, error)
 
     def _failed(self, standing: Standing, run: Run, error: JobError) -> None:
-        why = say(error.code, "en", **error.values)
+        why = {"code": error.code, "values": error.values}
         _log.error("job-failed", job=run.job, why=why, attempt=standing.attempts + 1)
         standing.attempts, standing.trouble = standing.attempts + 1, error
         standing.failed_us = self.jobs.now_us()

@@ -19,7 +19,7 @@ from alerts.message import (
 )
 from alerts.payload import Held, SilenceOver, alert_id, payload_of, silence_payload
 from monitor.model import Act, Kind, OutboxRow, Severity, Target
-from monitor.text import LANGUAGES, Language
+from monitor.text import LANGUAGES, Language, catalogue, say
 from tests.alerts.samples import OPENED_US, ORIGIN, WITA, a_step, rows
 
 HOUR_US = 3_600_000_000
@@ -299,3 +299,21 @@ def test_an_acknowledgement_carries_the_persons_words() -> None:
     body = compose(rows(step, opened_us=OPENED_US)[0], "en", WITA).body
     assert "Note: called the provider" in body
     assert "Reasons" not in body
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_reason_with_a_code_is_told_by_its_sentence(lang: Language) -> None:
+    """Why a job of the calendar failed, in the reader's language, behind a word of it."""
+    why = {"code": "calendar.no-folder", "values": {"place": "/var/reports", "why": "full"}}
+    told = compose_emergency(
+        "calendar-failed",
+        {"job": "reports", "why": why},
+        lang,
+        origin="kupang.example/log",
+        at_us=0,
+        timezone=UTC,
+    )
+    named = catalogue(lang, "alerts")
+    sentence = say("calendar.no-folder", lang, place="/var/reports", why="full")
+    assert f"- {named['value-job']}: reports" in told.body
+    assert f"- {named['value-why']}: {sentence}" in told.body
