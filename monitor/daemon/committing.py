@@ -153,7 +153,8 @@ class Committing:
             _log.error("checkpoint-unsigned", why=committed.unsigned)
             self._unsigned_since_us = now_us
         if now_us - self._unsigned_since_us > UNSIGNED_LIMIT_US:
-            self._sender.emergency("signing-failed", {"why": committed.unsigned})
+            why = committed.reason or committed.unsigned
+            self._sender.emergency("signing-failed", {"why": why})
 
     def _check_clock(self) -> None:
         """A stepped wall clock anchors anew; observations already taken keep the old anchor."""

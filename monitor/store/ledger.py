@@ -90,6 +90,8 @@ class Committed:
     unsigned: str
     """Why there is no note, or why the high-water mark could not be advanced; else empty."""
     outbox: tuple[OutboxRow, ...]
+    reason: Mapping[str, object] | None = None
+    """The same for people: the `code` of a text with its `values`, where there is one."""
 
 
 class Ledger:
@@ -236,7 +238,7 @@ class Ledger:
     def _signed(
         self, first: int, outbox: tuple[OutboxRow, ...], kept: Iterable[Signature] = ()
     ) -> Committed:
-        unsigned = ""
+        unsigned, reason = "", None
         self.note = None
         try:
             self.note = self.sign(tuple(kept))
@@ -244,12 +246,15 @@ class Ledger:
             anchor.advance(self.mark, self.note)
         except (LedgerError, OSError) as error:
             unsigned = str(error)
+            if isinstance(error, LedgerError):
+                reason = {"code": error.code, "values": error.values}
         return Committed(
             first=first,
             size=self.tree.size,
             root=self.tree.root(),
             note=self.note,
             unsigned=unsigned,
+            reason=reason,
             outbox=outbox,
         )
 
