@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 from urllib.parse import unquote
 
 from monitor.ledger.errors import KeyFileError
@@ -218,8 +218,8 @@ class _Calls:
     """
 
     def __init__(self) -> None:
-        self._work: SimpleQueue[tuple[Callable[[], object], Future[object]]] = SimpleQueue()
-        self._last: Future[object] | None = None
+        self._work: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        self._last: Future[Any] | None = None
         threading.Thread(target=self._run, name="token", daemon=True).start()
 
     def result(self, call: Callable[[], T], longest_s: float, place: TokenKey) -> T:
@@ -228,8 +228,8 @@ class _Calls:
         if self._last is not None and not self._last.done():
             raise hangs
         done: Future[T] = Future()
-        self._last = done  # type: ignore[assignment]
-        self._work.put((call, done))  # type: ignore[arg-type]
+        self._last = done
+        self._work.put((call, done))
         try:
             return done.result(longest_s)
         except TimeoutError:
