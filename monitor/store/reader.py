@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Select, Table, func, select, type_coerce
 from sqlalchemy.types import NullType
 
 from monitor.declared import DeclarationRow
-from monitor.derive import AT_ONCE, IncidentRow, IntervalRow, LabelRow
+from monitor.derive import IncidentRow, IntervalRow, LabelRow
 from monitor.holds import SILENCE, HeldRow, SilenceRow, held_of, silence_of
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import OutboxRow
+from monitor.paged import pages
 from monitor.store import schema
 from monitor.store.rows import incident_of, label_of, series_of, unlisted
 
@@ -57,16 +58,8 @@ def read_entries(connection: Connection, first: int, end: int) -> Iterator[tuple
 
 
 def read_pages(connection: Connection, first: int, end: int) -> Iterator[tuple[int, list[bytes]]]:
-    """(index of the first one, bytes of each) of the same entries; a gap begins a page anew."""
-    start, page = first, list[bytes]()
-    for index, entry in read_entries(connection, first, end):
-        if page and (index != start + len(page) or len(page) == AT_ONCE):
-            yield start, page
-            page = []
-        start = start if page else index
-        page.append(entry)
-    if page:
-        yield start, page
+    """The same entries, many at a time; see `monitor.paged.pages`."""
+    return pages(read_entries(connection, first, end))
 
 
 def read_tile(connection: Connection, level: int, index: int) -> bytes:
