@@ -4,8 +4,9 @@ Whoever reads many batches together must say what somebody says who reads each e
 tests that hold them against each other share these logs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import pytest
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from monitor.model import FaultKind
 from tests.ledger.test_batch import plain_of
 from tests.store.building import START_US, anchored, digest, opened, series, stepped
 
+Making = Callable[[st.DrawFn], bytes]
 SERIES = 4
 SECOND_US = 1_000_000
 RECORDS = [digest(bytes((n,))) for n in range(3)]
@@ -31,14 +33,16 @@ DELAYS = st.none() | st.integers(-3, 9)
 ROWS = st.builds(
     Row,
     series=st.integers(0, SERIES - 1),
-    started_ms=st.integers(0, 400).map(lambda n: n * 1_000),
+    started_ms=st.integers(0, 40).map(lambda n: n * 10_000),
     elapsed_ms=st.just(5),
-    judgement=st.integers(0, 8),
+    judgement=st.sampled_from((0, 0, 0, 3, 7, 8)) | st.integers(0, 8),
     fault=st.sampled_from((None, None, None, FaultKind.RESOLVER)),
-    record=st.sampled_from((None, None, *RECORDS)),
+    record=st.sampled_from((None,) * 9 + tuple(RECORDS)),
     measures=st.lists(DELAYS, max_size=4).map(tuple),
 )
-GROUPS = st.tuples(st.sampled_from(sorted(SHAPES)), st.lists(ROWS, min_size=1, max_size=6))
+GROUPS = st.tuples(
+    st.sampled_from(("singletons",) * 6 + tuple(SHAPES)), st.lists(ROWS, min_size=1, max_size=6)
+)
 
 
 def batch_entry(groups: list[tuple[str, list[Row]]], anchor: int, wall_us: int = START_US) -> bytes:
@@ -71,19 +75,24 @@ def damaged(raw: bytes) -> bytes:
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[bytes]:
-    """A log whose entries can all be read and follow one another."""
-    raw = [opened(), anchored(), *(series(n, 30 * SECOND_US) for n in range(SERIES))]
+def logs(
+    draw: st.DrawFn,
+    more: Mapping[str, Making] = MappingProxyType({}),
+    begin: Sequence[bytes] = (),
+) -> list[bytes]:
+    """A log whose entries can all be read and follow one another; `more` kinds of them."""
+    others = {**_OTHERS, **more}
+    raw = [opened(), anchored(), *(series(n, 30 * SECOND_US) for n in range(SERIES)), *begin]
     anchor = 1
-    for turn in range(draw(st.integers(1, 14))):
-        kind = draw(st.sampled_from(("batch",) * 8 + tuple(_OTHERS)))
+    for turn in range(draw(st.integers(3, 16))):
+        kind = draw(st.sampled_from(("batch",) * 8 + tuple(others)))
         if kind == "batch":
             groups = draw(st.lists(GROUPS, min_size=1, max_size=3))
-            raw.append(batch_entry(groups, anchor, START_US + turn * SECOND_US))
+            raw.append(batch_entry(groups, anchor, START_US + turn * 20 * SECOND_US))
             continue
         if kind == "anchor":
             anchor = len(raw)
-        raw.append(_OTHERS[kind](draw))
+        raw.append(others[kind](draw))
     return raw
 
 

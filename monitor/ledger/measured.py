@@ -4,8 +4,9 @@ A measure is a number in each row of its group, or a list in each: singletons. N
 them lie end to end, by group and measure, and in each by row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from monitor.ledger import joined
 from monitor.ledger.batch import MAX_CELLS, MAX_ROWS, Group
 from monitor.ledger.columns import Bools, ColumnError, Ints
 
+Value = int | tuple[int | None, ...] | None
+Values = tuple[Value, ...]
 COMMON = 6
 """Columns of a group beside its measures."""
 PLACES = 5
@@ -67,6 +70,27 @@ class Measures:
         kept = np.repeat(leading, self.sizes)
         return lengths, self.values[kept], self.present[kept]
 
+    def rows(self, group_rows: Ints) -> Iterator[tuple[tuple[str, ...], list[Values]]]:
+        """(names, values of each row) of each group: as evidence held them.
+
+        A value is a number, None where it was undefined, or a tuple of both.
+        """
+        flat: list[int | None] = list(self.values.tolist())
+        for absent in np.flatnonzero(~self.present).tolist():
+            flat[absent] = None
+        lengths, each = iter(self.lengths.tolist()), 0
+        start, sizes, listed = 0, self.sizes.tolist(), self.listed.tolist()
+        counts = np.bincount(self.group, minlength=len(group_rows)).tolist()
+        for rows, count in zip(group_rows.tolist(), counts, strict=True):
+            columns: list[Sequence[Value]] = []
+            for place in range(each, each + count):
+                told = flat[start : start + sizes[place]]
+                columns.append(_lists(told, islice(lengths, rows)) if listed[place] else told)
+                start += sizes[place]
+            names = tuple(self.names[each : each + count])
+            each += count
+            yield names, list(zip(*columns, strict=True)) if columns else [()] * rows
+
     def _row_lengths(self, group_rows: Ints, leading: Bools) -> Ints:
         each = np.zeros(len(group_rows), np.int64)
         each[self.group[leading]] = 1
@@ -76,6 +100,14 @@ class Measures:
         theirs = np.repeat(leading[self.listed], group_rows[self.group[self.listed]])
         lengths[np.repeat(ours, group_rows)] = self.lengths[theirs]
         return lengths
+
+
+def _lists(told: Sequence[int | None], lengths: Iterable[int]) -> list[Value]:
+    found, at = list[Value](), 0
+    for length in lengths:
+        found.append(tuple(told[at : at + length]))
+        at += length
+    return found
 
 
 def read_measures(
