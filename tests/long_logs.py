@@ -74,6 +74,10 @@ def damaged(raw: bytes) -> bytes:
     return frame(BATCH_CODE, b"\0" + encode(values))
 
 
+ROW = Row(0, 1, 5, 0, None, None, (3, None))
+DAMAGED = damaged(batch_entry([("singletons", [ROW])], 1))
+
+
 @st.composite
 def logs(
     draw: st.DrawFn,

@@ -213,7 +213,7 @@ def outcome_of(item: Item, values: Values | None) -> Outcome | None:
 
 
 @given(logs(KINDS_OF_ENTRY, [BEGUN]), AT_ONCE, CELLS)
-@settings(max_examples=80)
+@settings(max_examples=60)
 def test_pages_are_judged_as_rows_are(raw: list[bytes], at_once: int, cells: int) -> None:
     """Counts, reasons and the first differences, whatever came between the batches."""
     expected = RowByRow(raw).told

@@ -16,13 +16,14 @@ from policies.probes import Cover, Probes, Seen, Tally, Wanted, track
 from tests.long_logs import (
     AT_ONCE,
     CELLS,
+    DAMAGED,
+    ROW,
     SECOND_US,
     batch_entry,
-    damaged,
     logs,
     reading_by,
 )
-from tests.store.building import START_US, observation
+from tests.store.building import START_US
 
 UNTIL_US = START_US + 900 * SECOND_US
 WINDOW = (START_US - 50 * SECOND_US, START_US + 400 * SECOND_US)
@@ -130,7 +131,7 @@ def _seen(*numbers: int) -> Seen:
 
 
 @given(logs(), AT_ONCE, CELLS)
-@settings(max_examples=60)
+@settings(max_examples=50)
 def test_pages_come_to_what_rows_come_to(raw: list[bytes], at_once: int, cells: int) -> None:
     """Batches that stand together or alone, of every shape, between entries of other kinds."""
     expected = RowByRow(raw).result()
@@ -138,9 +139,8 @@ def test_pages_come_to_what_rows_come_to(raw: list[bytes], at_once: int, cells: 
         assert probed(enumerate(raw), WANTED, UNTIL_US) == expected
 
 
-ROW = observation(0, 1)._replace(measures=(3, None))
 BAD = (
-    damaged(batch_entry([("singletons", [ROW])], 1)),
+    DAMAGED,
     batch_entry([("other", [ROW])], 0),
     b"S\x01\x01\x01",
     b"no",
