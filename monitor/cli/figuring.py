@@ -75,7 +75,7 @@ def sla(
     try:
         read = account(configuration.agent.store_url(), start, end)
     except AccountingError as error:
-        raise CommandError("sla.no-terms", BAD_INPUT, why=str(error)) from None
+        raise CommandError("sla.no-terms", BAD_INPUT, why=error.reason) from None
     unknown = [name for name in targets or () if name not in read.accounting.targets]
     if unknown:
         raise CommandError("sla.unknown-target", BAD_INPUT, name=unknown[0])

@@ -39,7 +39,7 @@ from monitor.report.readme import Signed, readmes
 from monitor.rulebook import RULES_TEXT, RulebookError
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
-from monitor.text import Language, say
+from monitor.text import Language, Reason, say
 from monitor.walk import row_above
 from policies.period import Period
 
@@ -178,11 +178,11 @@ def _gathered(
     except (AccountingError, RulebookError) as error:
         if error.code.startswith("report."):
             raise
-        raise CommandError("sla.no-terms", BAD_INPUT, why=str(error)) from error
+        raise CommandError("sla.no-terms", BAD_INPUT, why=error.reason) from error
     except EntryError as error:
-        raise CommandError("report.entries", BAD_INPUT, why=str(error)) from error
+        raise CommandError("report.entries", BAD_INPUT, why=error.reason) from error
     if found.size != head.size or rooted.root() != head.root:
-        why = f"{found.size} entries do not lead to the signed root of {head.size}"
+        why = Reason("entry.root", {"count": found.size, "size": head.size})
         raise CommandError("report.entries", BAD_INPUT, why=why)
     return found
 

@@ -29,6 +29,7 @@ from monitor.stamped import TOLERANCE_US
 from monitor.store.errors import StoreError
 from monitor.store.glance import recent_incidents
 from monitor.store.pruning import Prepared, Pruned, carry_out
+from monitor.text import Reason
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -48,7 +49,7 @@ _log = structlog.get_logger("sasando.calendar")
 class JobError(Exception):
     """A run that did not succeed; `code` is a key of the texts."""
 
-    def __init__(self, code: str, **values: str | int) -> None:
+    def __init__(self, code: str, **values: str | int | Reason) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = values

@@ -330,7 +330,7 @@ def pages(entries: Iterable[tuple[int, bytes]], size: int) -> Iterator[list[byte
     page, length = list[bytes](), 0
     for index, raw in entries:
         if index != size:
-            raise EntryError(f"entry {size} is missing")
+            raise EntryError("entry.missing", index=size)
         page.append(raw)
         size, length = size + 1, length + len(raw)
         if len(page) == AT_ONCE or length > MOST_BYTES:

@@ -65,7 +65,7 @@ def account(url: str, since_us: int, until_us: int) -> Account:
                 ),
             )
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
 
 
 def count_probes(
@@ -84,7 +84,7 @@ def count_probes(
             entries = reader.read_entries(connection, boundary, read.size)
             return probed(_whole(entries, boundary, read.size), wanted, until_us, start)
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
 
 
 def _pruned_state(connection: Connection, told_by: int) -> Fold:
@@ -96,7 +96,7 @@ def _pruned_state(connection: Connection, told_by: int) -> Fold:
         )
         if state is not None:
             return Fold.restored(state)
-    raise EntryError(f"what stood before the pruning of entry {told_by} is missing")
+    raise EntryError("entry.pruning-state", index=told_by)
 
 
 def _whole(
@@ -110,7 +110,7 @@ def _whole(
         yield index, raw
         at += 1
     if at != size:
-        raise EntryError(f"entry {at} is missing")
+        raise EntryError("entry.missing", index=at)
 
 
 def fold_at(connection: Connection, size: int) -> Fold:
@@ -155,11 +155,11 @@ def terms_in_force(connection: Connection, size: int) -> Accounting:
     )
     raw = connection.execute(newest).scalar()
     if raw is None:
-        raise AccountingError("no configuration was ever put in force")
+        raise AccountingError("sla.terms-never")
     entry = read_record(bytes(raw))
     assert isinstance(entry, ConfigurationInForce)
     digest = entry.texts.get(TEXT_NAME)
     text = reader.read_record(connection, digest) if digest else None
     if text is None:
-        raise AccountingError("the configuration in force has no accounting terms")
+        raise AccountingError("sla.terms-none")
     return Accounting.from_bytes(text)

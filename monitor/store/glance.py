@@ -54,7 +54,7 @@ def glance(url: str) -> Glance:
             cosigned = reader.newest_cosigned(connection)
             stamped = reader.newest_stamped(connection)
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
     return Glance(
         origin=origin,
         size=size,
