@@ -53,6 +53,7 @@ def sla(
     Example: sasando sla --period 2026-10 --target dukcapil-fo
     """
     from monitor.accounting import AccountingError
+    from monitor.cli.outside import tell_outside
     from monitor.clock import SystemClock
     from monitor.figures import Asked, figures, wanted
     from monitor.figures_shown import figures_shown
@@ -84,6 +85,7 @@ def sla(
     chosen = frozenset(targets) if targets else None
     wishes = wanted(read.accounting, histories, asked, chosen)
     counted = count_probes(configuration.agent.store_url(), read, wishes, asked.until_us)
+    tell_outside(asked_period, read.began_us, read.reached_us, language)
     found = list(figures(read.accounting, histories, asked, chosen, counted))
     if as_json:
         shown = figures_shown(read.accounting, asked, found)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.accounting import TEXT_NAME, AccountingError
-from monitor.boundary import boundary_of
+from monitor.boundary import boundary_of, reached
 from monitor.cli.common import BAD_INPUT, CommandError
 from monitor.cli.sources import showing_progress
 from monitor.cli.trust import keys_of, verifiers_of
@@ -72,6 +72,9 @@ class Made:
     size: int
     root: bytes
     until_us: int
+    began_us: int | None
+    """The oldest and the newest moment that the log tells of."""
+    reached_us: int
 
     @property
     def root_text(self) -> str:
@@ -137,7 +140,14 @@ def _make(wish: Wish, growing: Path) -> Made:
     digests = {name: hashlib.sha256(content).digest() for name, content in files.items()}
     if "bundle" in wish.formats:
         digests[BUNDLE] = _digest(growing / BUNDLE)
-    return Made(files=digests, size=head.size, root=head.root, until_us=asked.until_us)
+    return Made(
+        files=digests,
+        size=head.size,
+        root=head.root,
+        until_us=asked.until_us,
+        began_us=found.began_us,
+        reached_us=reached(found.fold),
+    )
 
 
 def _head(

@@ -77,6 +77,7 @@ def report(
 
     Example: sasando report --period 2026-10 --out ./report-2026-10
     """
+    from monitor.cli.outside import tell_outside
     from monitor.cli.report_making import Wish, make
 
     configuration, language = load_configuration(config), preferred_language(lang)
@@ -90,6 +91,7 @@ def report(
         sign=_signing(sign, passphrase, formats),
     )
     made = make(wish)
+    tell_outside(wish.period, made.began_us, made.reached_us, language)
     entry = None if draft else _issued(configuration, wish.period, made)
     if as_json:
         print_json(

@@ -9,6 +9,7 @@ from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold, IntervalRow
 from monitor.history import Ledgered
 from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, LogPruned, read_record
+from monitor.model import State
 from monitor.probed import Key, probed
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
@@ -31,6 +32,8 @@ class Account:
     root: bytes
     reached_us: int
     """The newest moment that the log knows of: later time is not accounted for."""
+    began_us: int | None
+    """The oldest one that it observed; None where it observed nothing yet."""
     accounting: Accounting
     ledgered: Ledgered
 
@@ -53,6 +56,7 @@ def account(url: str, since_us: int, until_us: int) -> Account:
                 size=size,
                 root=root,
                 reached_us=reached(fold),
+                began_us=_began(connection, fold),
                 accounting=terms_in_force(connection, size),
                 ledgered=Ledgered(
                     series=reader.all_series(connection),
@@ -127,6 +131,13 @@ def reached(fold: Fold) -> int:
     if fold.count:
         last = max(last, int(fold.columns["last_us"][: fold.count].max()))
     return last
+
+
+def _began(connection: Connection, fold: Fold) -> int | None:
+    """The beginning of the oldest interval, closed or not."""
+    closed = connection.execute(select(func.min(schema.interval.c.started_us))).scalar()
+    seen = [since_us for state, since_us, _ in fold.standings() if state != State.UNOBSERVED]
+    return min(seen if closed is None else [*seen, int(closed)], default=None)
 
 
 def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[IntervalRow]]:
