@@ -37,6 +37,7 @@ from monitor.report.files import rendered
 from monitor.report.gather import Gathered, gather
 from monitor.report.readme import Signed, readmes
 from monitor.rulebook import RULES_TEXT, RulebookError
+from monitor.spoken import moment
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
 from monitor.text import Language, Reason, say
@@ -62,6 +63,8 @@ class Wish:
     lang: Language
     sign: Callable[[bytes], bytes] | None = None
     """Signs a PDF."""
+    archive: Path | None = None
+    """An exported log to report from, instead of the configured one: what was pruned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +112,23 @@ def _make(wish: Wish, growing: Path) -> Made:
     keys = keys_of(verifiers_of(str(agent.trusted_key)), agent.origin)
     with ExitStack() as stack:
         progress = stack.enter_context(showing_progress(say("report.progress-reading", wish.lang)))
-        note = anchor.read(agent.high_water_mark)
+        mark, log = anchor.read(agent.high_water_mark), wish.archive or growing / LOG
         source: Source
-        if "bundle" in wish.formats:
-            export(agent.store_url(), growing / LOG, progress, note)
-            source = stack.enter_context(ExportedLog(growing / LOG))
+        if wish.archive is not None:
+            # Of its own checkpoint alone: the mark is of a log that has gone on.
+            source, mark = stack.enter_context(_archived(wish.archive)), None
+        elif "bundle" in wish.formats:
+            export(agent.store_url(), log, progress, mark)
+            source = stack.enter_context(ExportedLog(log))
         else:
             source = stack.enter_context(closing(PinnedDatabase(agent.store_url())))
-        head, note = _head(source, note, keys)
+        head, note = _head(source, mark, keys)
         # After the log was pinned: no entry of it is younger than the moment until which it holds.
         now_us = SystemClock().wall_us()
         asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
         found = _gathered(source, head, asked, lambda done: progress(done, head.size))
+        if wish.archive is not None:
+            _require_reached(found, wish)
         # The same pinned entries again: they have led to the signed root already.
         report = report_of(
             found, asked, head.root, source.record, lambda: source.entries(head.size)
@@ -130,11 +138,11 @@ def _make(wish: Wish, growing: Path) -> Made:
             signed = {n: wish.sign(content) for n, content in files.items() if n.endswith(".pdf")}
             files |= signed
         if "bundle" in wish.formats:
-            vouched = _signed(growing / LOG, keys, found)
+            vouched = _signed(log, keys, found)
             whole = {**readmes(report, vouched), **_beside(found, source, vouched)}
             whole |= _roots(agent)
             whole |= {f"report/{name}": content for name, content in files.items()}
-            write_bundle(growing / BUNDLE, whole, growing / LOG)
+            write_bundle(growing / BUNDLE, whole, log)
     for name, content in files.items():
         (growing / name).write_bytes(content)
     digests = {name: hashlib.sha256(content).digest() for name, content in files.items()}
@@ -148,6 +156,27 @@ def _make(wish: Wish, growing: Path) -> Made:
         began_us=found.began_us,
         reached_us=reached(found.fold),
     )
+
+
+def _archived(folder: Path) -> ExportedLog:
+    """An archive that holds a log's files and nothing else; CommandError for another directory."""
+    archive = ExportedLog(folder)
+    _, size, _ = archive.head()
+    surplus = next(archive.surplus(size), None)
+    if size == 0 or surplus is not None:
+        archive.close()
+        what = Reason("verify.empty") if surplus is None else Reason(surplus.what, surplus.values)
+        raise CommandError("report.archive", BAD_INPUT, folder=folder, what=what)
+    return archive
+
+
+def _require_reached(found: Gathered, wish: Wish) -> None:
+    """CommandError where the period goes on after the newest moment that the archive tells of."""
+    reached_us = reached(found.fold)
+    if reached_us < wish.period.window[1]:
+        until = moment(reached_us, wish.period.zone, wish.lang)
+        told = {"folder": wish.archive, "period": wish.period.text, "until": until}
+        raise CommandError("report.archive-ends", BAD_INPUT, **told)
 
 
 def _head(

@@ -66,6 +66,15 @@ def report(
             show_default=False,
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="DIR",
+            help="Report from this archive of what was pruned, as ledger prune wrote it.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -89,6 +98,7 @@ def report(
         folder=out,
         lang=language,
         sign=_signing(sign, passphrase, formats),
+        archive=archive,
     )
     made = make(wish)
     tell_outside(wish.period, made.began_us, made.reached_us, language)
