@@ -59,12 +59,12 @@ def sla(
     from monitor.figures_shown import figures_shown
     from monitor.history import Histories
     from monitor.ledger.signer import encode_base64
-    from monitor.store.account import account, count_probes
+    from monitor.store.account import account, began, count_probes
     from policies.period import PeriodError, calendar_period, day_of, parse_period
 
     language = preferred_language(lang)
-    configuration = load_configuration(config)
-    zone, now_us = configuration.agent.timezone, SystemClock().wall_us()
+    agent = load_configuration(config).agent
+    url, zone, now_us = agent.store_url(), agent.timezone, SystemClock().wall_us()
     try:
         named = parse_period(period, zone) if period else None
     except PeriodError:
@@ -74,7 +74,7 @@ def sla(
     if start > now_us:
         raise CommandError("sla.future", BAD_INPUT, value=asked_period.text)
     try:
-        read = account(configuration.agent.store_url(), start, end)
+        read = account(url, start, end)
     except AccountingError as error:
         raise CommandError("sla.no-terms", BAD_INPUT, why=error.reason) from None
     unknown = [name for name in targets or () if name not in read.accounting.targets]
@@ -84,8 +84,9 @@ def sla(
     histories = Histories(read.ledgered, asked.until_us, read.accounting.renamed())
     chosen = frozenset(targets) if targets else None
     wishes = wanted(read.accounting, histories, asked, chosen)
-    counted = count_probes(configuration.agent.store_url(), read, wishes, asked.until_us)
-    tell_outside(asked_period, read.began_us, read.reached_us, language)
+    counted = count_probes(url, read, wishes, asked.until_us)
+    began_us = start if read.ledgered.intervals else began(url, read)
+    tell_outside(asked_period, began_us, read.reached_us, language)
     found = list(figures(read.accounting, histories, asked, chosen, counted))
     if as_json:
         shown = figures_shown(read.accounting, asked, found)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, LargeBinary, func, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold, IntervalRow
-from monitor.history import Ledgered
+from monitor.history import Ledgered, span_of
 from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, LogPruned, read_record
 from monitor.model import State
 from monitor.probed import Key, probed
@@ -16,6 +16,7 @@ from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
 from monitor.store.replay import replay
+from policies.debt import Span
 from policies.probes import Probes, Wanted
 
 _CONFIGURATION = bytes((ConfigurationInForce.CODE,))
@@ -32,8 +33,6 @@ class Account:
     root: bytes
     reached_us: int
     """The newest moment that the log knows of: later time is not accounted for."""
-    began_us: int | None
-    """The oldest one that it observed; None where it observed nothing yet."""
     accounting: Accounting
     ledgered: Ledgered
 
@@ -56,7 +55,6 @@ def account(url: str, since_us: int, until_us: int) -> Account:
                 size=size,
                 root=root,
                 reached_us=reached(fold),
-                began_us=_began(connection, fold),
                 accounting=terms_in_force(connection, size),
                 ledgered=Ledgered(
                     series=reader.all_series(connection),
@@ -70,6 +68,19 @@ def account(url: str, since_us: int, until_us: int) -> Account:
             )
     except EntryError as error:
         raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
+
+
+def began(url: str, read: Account) -> int | None:
+    """The oldest moment of which something was observed; None where nothing was yet.
+
+    A pass over all closed intervals: ask where none reaches into the window. StoreError where the
+    database cannot be read.
+    """
+    with reading(url) as connection:
+        closed = connection.execute(select(func.min(schema.interval.c.started_us))).scalar()
+    standings = read.ledgered.fold.standings()
+    seen = [since_us for state, since_us, _ in standings if state != State.UNOBSERVED]
+    return min(seen if closed is None else [*seen, int(closed)], default=None)
 
 
 def count_probes(
@@ -133,14 +144,7 @@ def reached(fold: Fold) -> int:
     return last
 
 
-def _began(connection: Connection, fold: Fold) -> int | None:
-    """The beginning of the oldest interval, closed or not."""
-    closed = connection.execute(select(func.min(schema.interval.c.started_us))).scalar()
-    seen = [since_us for state, since_us, _ in fold.standings() if state != State.UNOBSERVED]
-    return min(seen if closed is None else [*seen, int(closed)], default=None)
-
-
-def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[IntervalRow]]:
+def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[Span]]:
     """The closed intervals of every series that reach into a window, in order."""
     table = schema.interval
     query = (
@@ -148,9 +152,9 @@ def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int,
         .where(table.c.ended_us > since_us, table.c.started_us < until_us)
         .order_by(table.c.series, table.c.started_us)
     )
-    found: dict[int, list[IntervalRow]] = {}
+    found: dict[int, list[Span]] = {}
     for row in map(IntervalRow._make, connection.execute(query).all()):
-        found.setdefault(row.series, []).append(row)
+        found.setdefault(row.series, []).append(span_of(row))
     return found
 
 
