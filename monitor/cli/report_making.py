@@ -8,15 +8,16 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.accounting import TEXT_NAME, AccountingError
 from monitor.boundary import boundary_of, reached
+from monitor.cli.archived import opened
 from monitor.cli.common import BAD_INPUT, CommandError
-from monitor.cli.sources import showing_progress
+from monitor.cli.sources import Progress, showing_progress
 from monitor.cli.trust import keys_of, verifiers_of
 from monitor.clock import SystemClock
 from monitor.config.configuration import Agent, Configuration
@@ -63,8 +64,8 @@ class Wish:
     lang: Language
     sign: Callable[[bytes], bytes] | None = None
     """Signs a PDF."""
-    archive: Path | None = None
-    """An exported log to report from, instead of the configured one: what was pruned."""
+    archives: Sequence[Path] = ()
+    """Exported logs to report from, instead of the configured one: what was pruned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,22 +113,14 @@ def _make(wish: Wish, growing: Path) -> Made:
     keys = keys_of(verifiers_of(str(agent.trusted_key)), agent.origin)
     with ExitStack() as stack:
         progress = stack.enter_context(showing_progress(say("report.progress-reading", wish.lang)))
-        mark, log = anchor.read(agent.high_water_mark), wish.archive or growing / LOG
-        source: Source
-        if wish.archive is not None:
-            # Of its own checkpoint alone: the mark is of a log that has gone on.
-            source, mark = stack.enter_context(_archived(wish.archive)), None
-        elif "bundle" in wish.formats:
-            export(agent.store_url(), log, progress, mark)
-            source = stack.enter_context(ExportedLog(log))
-        else:
-            source = stack.enter_context(closing(PinnedDatabase(agent.store_url())))
-        head, note = _head(source, mark, keys)
+        source, log, (head, note) = stack.enter_context(
+            _reported(wish, growing / LOG, keys, progress)
+        )
         # After the log was pinned: no entry of it is younger than the moment until which it holds.
         now_us = SystemClock().wall_us()
         asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
         found = _gathered(source, head, asked, lambda done: progress(done, head.size))
-        if wish.archive is not None:
+        if wish.archives:
             _require_reached(found, wish)
         # The same pinned entries again: they have led to the signed root already.
         report = report_of(
@@ -158,24 +151,35 @@ def _make(wish: Wish, growing: Path) -> Made:
     )
 
 
-def _archived(folder: Path) -> ExportedLog:
-    """An archive that holds a log's files and nothing else; CommandError for another directory."""
-    archive = ExportedLog(folder)
-    _, size, _ = archive.head()
-    surplus = next(archive.surplus(size), None)
-    if size == 0 or surplus is not None:
-        archive.close()
-        what = Reason("verify.empty") if surplus is None else Reason(surplus.what, surplus.values)
-        raise CommandError("report.archive", BAD_INPUT, folder=folder, what=what)
-    return archive
+@contextmanager
+def _reported(
+    wish: Wish, log: Path, keys: Sequence[Verifier], progress: Progress
+) -> "Iterator[tuple[Source, Path, tuple[Checkpoint, bytes]]]":
+    """What is reported from, where it lies for a bundle, and its newest checkpoint."""
+    agent, bundled = wish.configuration.agent, "bundle" in wish.formats
+    if wish.archives:
+        with opened(wish.archives) as archives:
+            # The newest one's own: the log, and the high-water mark, have gone on.
+            head = _head(archives.newest, None, keys)
+            yield archives.source, archives.join(log) if bundled else log, head
+        return
+    mark = anchor.read(agent.high_water_mark)
+    if bundled:
+        export(agent.store_url(), log, progress, mark)
+    with ExportedLog(log) if bundled else closing(PinnedDatabase(agent.store_url())) as source:
+        yield source, log, _head(source, mark, keys)
 
 
 def _require_reached(found: Gathered, wish: Wish) -> None:
-    """CommandError where the period goes on after the newest moment that the archive tells of."""
+    """CommandError where the period goes on after the newest moment that the archives tell of."""
     reached_us = reached(found.fold)
     if reached_us < wish.period.window[1]:
         until = moment(reached_us, wish.period.zone, wish.lang)
-        told = {"folder": wish.archive, "period": wish.period.text, "until": until}
+        told = {
+            "folder": ", ".join(map(str, wish.archives)),
+            "period": wish.period.text,
+            "until": until,
+        }
         raise CommandError("report.archive-ends", BAD_INPUT, **told)
 
 

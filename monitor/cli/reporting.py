@@ -66,12 +66,12 @@ def report(
             show_default=False,
         ),
     ] = None,
-    archive: Annotated[
-        Path | None,
+    archives: Annotated[
+        list[Path] | None,
         typer.Option(
             "--archive",
             metavar="DIR",
-            help="Report from this archive of what was pruned, as ledger prune wrote it.",
+            help="Report from this archive of what was pruned, not from the log; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -98,7 +98,7 @@ def report(
         folder=out,
         lang=language,
         sign=_signing(sign, passphrase, formats),
-        archive=archive,
+        archives=archives or (),
     )
     made = make(wish)
     tell_outside(wish.period, made.began_us, made.reached_us, language)

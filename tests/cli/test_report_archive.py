@@ -19,6 +19,7 @@ from tests.daemon.place import Place
 from tests.store.building import KEY, anchored, append, ledger_at
 
 MINUTE_US = 60_000_000
+HOUR_US = 60 * MINUTE_US
 
 
 class Pruned:
@@ -28,15 +29,27 @@ class Pruned:
         self.place, self.inside, self.archive = place, inside, folder / "archive"
         september(place)
         zone = load(place.configuration, today=TODAY).agent.timezone
-        _, end_us = parse_period("2026-09", zone).window
+        _, self.end_us = parse_period("2026-09", zone).window
         self.before = self.figures("sla", "--period", "2026-09", "--json")
         with ledger_at(place.url, place.mark) as ledger:
             while ledger.size < 256:
-                wall_us = end_us + ledger.size * MINUTE_US
+                wall_us = self.end_us + ledger.size * MINUTE_US
                 append(ledger, *(anchored(wall_us + n) for n in range(min(50, 256 - ledger.size))))
             export(place.url, self.archive, note=place.mark.read_bytes())
+            end_us = self.end_us
             pruning = Pruning(begin=0, boundary=256, before_us=end_us + 600 * MINUTE_US)
             prune(ledger, pruning, "ayu", "letter 5", end_us + 601 * MINUTE_US)
+
+    def prune_again(self, size: int, folder: Path) -> Path:
+        """An hour an entry up to a size; all of it is archived and pruned."""
+        with ledger_at(self.place.url, self.place.mark) as ledger:
+            begin = size - 256
+            hours = range(ledger.size, size)
+            append(ledger, *(anchored(self.end_us + hour * HOUR_US) for hour in hours))
+            export(self.place.url, folder, note=self.place.mark.read_bytes())
+            pruning = Pruning(begin=begin, boundary=size, before_us=self.end_us + size * HOUR_US)
+            prune(ledger, pruning, "ayu", "letter 6", self.end_us + size * HOUR_US)
+        return folder
 
     def figures(self, *words: str) -> Any:
         """Of `sla --json`."""
@@ -104,3 +117,26 @@ def test_what_is_no_archive_is_refused(pruned: Pruned, tmp_path: Path) -> None:
     done = pruned.report(tmp_path / "out", "--archive", pruned.archive, "--draft")
     assert (done.code, "do not lead to the signed root" in done.err) == (2, True), done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_period_of_several_archives_is_reported_from_all_of_them(
+    pruned: Pruned, tmp_path: Path
+) -> None:
+    """In any order; the bundle holds them as one log, pruned where the oldest of them is."""
+    second, third = (pruned.prune_again(size, tmp_path / str(size)) for size in (512, 768))
+    first, words = pruned.archive, ("--format", "json,bundle", "--draft")
+    for period, archives in (
+        ("2026-09-20..2026-10-28", (third, first, second)),
+        ("2026-10-05..2026-10-28", (second, third)),
+    ):
+        out = tmp_path / period
+        named = [word for one in archives for word in ("--archive", one)]
+        for lacking in range(0, len(named), 2):
+            some = named[:lacking] + named[lacking + 2 :]
+            assert pruned.report(out, *some, *words, period=period).code == 2
+        done = pruned.report(out, *named, *words, period=period)
+        assert done.code == 0, done.err
+        report = json.loads((out / "report.json").read_bytes())
+        assert report["figures"] == pruned.figures("sla", "--period", period, "--json")
+        told = pruned.inside("verify", out / BUNDLE, "--key", KEY.verifier.vkey, "--json")
+        assert (told.code, told.data["verdict"], told.data["size"]) == (0, "intact", 768)
