@@ -58,7 +58,7 @@ class _Pass:
         match read_entry(raw):
             case Batch() as batch:
                 if batch.anchor not in self.anchors:
-                    raise EntryError(f"a batch that counts from entry {batch.anchor}")
+                    raise EntryError("entry.batch-anchor", anchor=batch.anchor)
                 for group in batch.groups:
                     self._group(group, self.anchors[batch.anchor])
             case ClockAnchored() as anchor:

@@ -24,6 +24,7 @@ from monitor.daemon.jobs import DIGEST, PRUNING, REPORTS, JobError, Jobs
 from monitor.daemon.show import rfc3339
 from monitor.derive import STAMP
 from monitor.ledger.entry import CalendarRan
+from monitor.text import plain
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -153,7 +154,7 @@ class Calendar:
         self._failed(standing, run, error)
 
     def _failed(self, standing: Standing, run: Run, error: JobError) -> None:
-        why = {"code": error.code, "values": error.values}
+        why = {"code": error.code, "values": plain(error.values)}
         _log.error("job-failed", job=run.job, why=why, attempt=standing.attempts + 1)
         standing.attempts, standing.trouble = standing.attempts + 1, error
         standing.failed_us = self.jobs.now_us()
@@ -218,7 +219,9 @@ def shown(
         "next": rfc3339(next_us(job, zone, now_us)),
         "running": standing is not None and standing.running,
         "attempts": 0 if standing is None else standing.attempts,
-        "trouble": None if trouble is None else {"code": trouble.code, "values": trouble.values},
+        "trouble": None
+        if trouble is None
+        else {"code": trouble.code, "values": plain(trouble.values)},
         "failed": None if standing is None or trouble is None else rfc3339(standing.failed_us),
     }
 

@@ -27,8 +27,9 @@ from monitor.ledger.stamp import Stamped
 from monitor.model import OutboxRow, Severity
 from monitor.stamped import TOLERANCE_US
 from monitor.store.errors import StoreError
-from monitor.store.glance import recent_incidents
+from monitor.store.glance import incidents_since
 from monitor.store.pruning import Prepared, Pruned, carry_out
+from monitor.text import Reason
 
 if TYPE_CHECKING:
     from monitor.daemon.service import Daemon
@@ -39,6 +40,7 @@ REPORT_S, PRUNING_S = 3_600.0, 6 * 3_600.0
 """The longest that a child may take."""
 MOST_PREPARED = 1 << 30
 MOST_INCIDENTS = 5_000
+"""Incidents that are read for a digest, which names the first few; all of them are counted."""
 MOST_FOLDERS = 100
 CALENDAR = "calendar"
 """Author of what nobody asked for."""
@@ -48,7 +50,7 @@ _log = structlog.get_logger("sasando.calendar")
 class JobError(Exception):
     """A run that did not succeed; `code` is a key of the texts."""
 
-    def __init__(self, code: str, **values: str | int) -> None:
+    def __init__(self, code: str, **values: str | int | Reason) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = values
@@ -140,23 +142,26 @@ class Jobs:
         daemon = self._daemon
         until_us = self.now_us()
         since_us = max(daemon.writer.view.runs.get(run.job, 0), until_us - 31 * DAY_US)
-        try:
-            found = await asyncio.to_thread(_incidents, daemon.ledger.url, since_us)
-        except StoreError as error:
-            raise JobError(error.code, **error.values) from error
         told = daemon.recorder.routes.get(route)
         if told is None:  # disabled, or its secret cannot be read: nobody is to be told
             await self.enter(self.ran(run, "nothing"))
             return
+        try:
+            found = await asyncio.to_thread(
+                incidents_since, daemon.ledger.url, since_us, told.severity, MOST_INCIDENTS
+            )
+        except StoreError as error:
+            raise JobError(error.code, **error.values) from error
         targets = daemon.plan.configuration.targets
-        noted = [
-            self._noted(row)
-            for row in found
-            if row.severity >= told.severity
-            and row.target in targets
-            and told.applies(targets[row.target])
-        ]
-        row = digest_row(daemon.recorder.origin, route, since_us, until_us, noted)
+        chosen = {key for key, target in targets.items() if told.applies(target)}
+        row = digest_row(
+            daemon.recorder.origin,
+            route,
+            (since_us, until_us),
+            [self._noted(row) for row in found.rows if row.target in chosen],
+            standing=found.count(chosen, standing=True),
+            over=found.count(chosen, standing=False),
+        )
         await self.enter(self.ran(run, "done"), rows=[row])
 
     def _noted(self, row: IncidentRow) -> Noted:
@@ -285,14 +290,3 @@ def _free(folder: Path, month: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     names = [month, *(f"{month}.{number}" for number in range(2, MOST_FOLDERS))]
     return next((folder / n for n in names if not (folder / n).exists()), folder / month)
-
-
-def _incidents(url: str, since_us: int) -> list[IncidentRow]:
-    """What stands, and what ended since a moment; the newest first."""
-    found = {
-        row.id: row
-        for only_open in (True, False)
-        for row in recent_incidents(url, only_open=only_open, limit=MOST_INCIDENTS).incidents
-        if row.ended_us is None or row.ended_us > since_us
-    }
-    return [found[number] for number in sorted(found, reverse=True)]

@@ -142,6 +142,10 @@ class Scan:
             return None
 
 
+class _OtherFormError(Exception):
+    """A batch that is not of the usual form: it is read by itself."""
+
+
 def scan(entries: Sequence[bytes], first: int) -> Scan:
     """The batches from `first` on that are of the usual form, until something else comes."""
     found = Scan()
@@ -154,7 +158,7 @@ def scan(entries: Sequence[bytes], first: int) -> Scan:
                 break
             if not _read(plain, found):
                 break
-        except (EntryError, WireError, IndexError, UnicodeDecodeError):
+        except (EntryError, WireError, _OtherFormError, IndexError, UnicodeDecodeError):
             break
     return found
 
@@ -196,7 +200,7 @@ def _read_group(plain: bytes, at: int, base: int, number: int, part: Scan) -> in
     part.checks.append(plain[at : at + length])
     count, at = _number(plain, _after(plain, at + length, b"\x01"))
     if not 0 < count <= MAX_ROWS:
-        raise WireError("rows")
+        raise _OtherFormError
     part.counts.append(count)
     at = _after(plain, at, b"\x04\x06")
     for _ in range(_COMMON):
@@ -209,7 +213,7 @@ def _read_group(plain: bytes, at: int, base: int, number: int, part: Scan) -> in
         length, at = _length(plain, at)
         name, at = plain[at : at + length], at + length
         if place and name <= before:
-            raise WireError("keys")
+            raise _OtherFormError
         name.decode()
         before = name
         at = _read_measure(plain, _after(plain, at, b"\x04\x02"), (number, place), base, part)
@@ -239,13 +243,13 @@ def _read_records(plain: bytes, at: int) -> tuple[tuple[bytes, ...], int]:
         records.append(plain[at : at + DIGEST_BYTES])
         at += DIGEST_BYTES
     if len(set(records)) != count:
-        raise WireError("records")
+        raise _OtherFormError
     return tuple(records), at
 
 
 def _after(plain: bytes, at: int, wanted: bytes) -> int:
     if not plain.startswith(wanted, at):
-        raise WireError("unusual")
+        raise _OtherFormError
     return at + len(wanted)
 
 
@@ -257,7 +261,7 @@ def _length(plain: bytes, at: int) -> tuple[int, int]:
     else:
         number, at = read_varint(plain, at)
     if number > len(plain) - at:
-        raise WireError("length")
+        raise _OtherFormError
     return number, at
 
 
@@ -302,7 +306,7 @@ def _block(scan: Scan) -> Block:
         and bool(((block.record >= 0) & (block.record <= most)).all())
         and bool(((block.started_ms >= -latest) & (block.started_ms <= latest)).all())
     ):
-        raise ColumnError("a column is out of its range")
+        raise ColumnError("entry.column-range")
     return block
 
 
@@ -323,7 +327,7 @@ def _measures(
     _require_few(cells, first)
     unpacked = joined.unpack(raw, places[listed, 2], places[listed, 3], sizes[listed])
     if bool((unpacked > MAX_ROWS).any()):
-        raise ColumnError("a list column claims too many values")
+        raise ColumnError("entry.column-list")
     lists = unpacked.view(np.int64)
     if len(lists):
         sizes[listed] = np.add.reduceat(lists, joined.starts(sizes[listed]))
@@ -340,7 +344,7 @@ def _measures(
 def _require_few(cells: Ints, first: Ints) -> None:
     """A batch may hold more numbers than this: it is read singly then, by bounds of its own."""
     if int(np.add.reduceat(cells, first).max()) > MAX_CELLS // 4 or int(cells.sum()) > MAX_CELLS:
-        raise ColumnError("too many numbers")
+        raise ColumnError("entry.column-cells", limit=MAX_CELLS)
 
 
 def _row_lengths(counts: Ints, group: Ints, leading: Bools, listed: Bools, lists: Ints) -> Ints:

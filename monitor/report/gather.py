@@ -33,6 +33,7 @@ from monitor.ledger.block import MOST_BYTES, Block
 from monitor.ledger.columns import Bools, Ints
 from monitor.ledger.entry import (
     AlertSettled,
+    ClockAnchored,
     ConfigurationInForce,
     EntryError,
     IncidentStepped,
@@ -104,6 +105,8 @@ class Gathered:
     rows: dict[int, IncidentRow] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)
     declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    began_us: int | None = None
+    """The oldest moment that the entries tell of; None where no clock was ever anchored."""
     start: Fold | None = None
     """Of a pruned log: what another pass has to begin with."""
     silences: dict[int, SilenceRow] = field(default_factory=dict)
@@ -177,7 +180,7 @@ class Gathered:
                 "report.pruned", entry=boundary.index, until=_moment(boundary.reached_us)
             )
         self.boundary, self.fold, self.size = boundary, boundary.fold, boundary.index
-        self.start = start_of(self.fold)
+        self.start, self.began_us = start_of(self.fold), boundary.reached_us
         self.silences = dict(self.fold.holds.silences)
         self.held = dict(self.fold.holds.held)
         standing = boundary.standing
@@ -200,6 +203,8 @@ class Gathered:
                 self._block(block)
             case LogOpened() as log:
                 self.origin, self.vantage = log.origin, log.vantage
+            case ClockAnchored() as anchor if self.began_us is None:
+                self.began_us = anchor.wall_us
             case SeriesDefined() as series:
                 self._define(series)
             case IncidentStepped(act=Act.ACKNOWLEDGED) as step if step.incident is not None:
@@ -330,7 +335,7 @@ def pages(entries: Iterable[tuple[int, bytes]], size: int) -> Iterator[list[byte
     page, length = list[bytes](), 0
     for index, raw in entries:
         if index != size:
-            raise EntryError(f"entry {size} is missing")
+            raise EntryError("entry.missing", index=size)
         page.append(raw)
         size, length = size + 1, length + len(raw)
         if len(page) == AT_ONCE or length > MOST_BYTES:

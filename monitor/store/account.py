@@ -9,6 +9,7 @@ from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold, IntervalRow
 from monitor.history import Ledgered, span_of
 from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, LogPruned, read_record
+from monitor.model import State
 from monitor.probed import Key, probed
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
@@ -66,7 +67,20 @@ def account(url: str, since_us: int, until_us: int) -> Account:
                 ),
             )
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
+
+
+def began(url: str, read: Account) -> int | None:
+    """The oldest moment of which something was observed; None where nothing was yet.
+
+    A pass over all closed intervals: ask where none reaches into the window. StoreError where the
+    database cannot be read.
+    """
+    with reading(url) as connection:
+        closed = connection.execute(select(func.min(schema.interval.c.started_us))).scalar()
+    standings = read.ledgered.fold.standings()
+    seen = [since_us for state, since_us, _ in standings if state != State.UNOBSERVED]
+    return min(seen if closed is None else [*seen, int(closed)], default=None)
 
 
 def count_probes(
@@ -85,7 +99,7 @@ def count_probes(
             entries = reader.read_entries(connection, boundary, read.size)
             return probed(_whole(entries, boundary, read.size), wanted, until_us, start)
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
 
 
 def _pruned_state(connection: Connection, told_by: int) -> Fold:
@@ -97,7 +111,7 @@ def _pruned_state(connection: Connection, told_by: int) -> Fold:
         )
         if state is not None:
             return Fold.restored(state)
-    raise EntryError(f"what stood before the pruning of entry {told_by} is missing")
+    raise EntryError("entry.pruning-state", index=told_by)
 
 
 def _whole(
@@ -111,7 +125,7 @@ def _whole(
         yield index, raw
         at += 1
     if at != size:
-        raise EntryError(f"entry {at} is missing")
+        raise EntryError("entry.missing", index=at)
 
 
 def fold_at(connection: Connection, size: int) -> Fold:
@@ -156,11 +170,11 @@ def terms_in_force(connection: Connection, size: int) -> Accounting:
     )
     raw = connection.execute(newest).scalar()
     if raw is None:
-        raise AccountingError("no configuration was ever put in force")
+        raise AccountingError("sla.terms-never")
     entry = read_record(bytes(raw))
     assert isinstance(entry, ConfigurationInForce)
     digest = entry.texts.get(TEXT_NAME)
     text = reader.read_record(connection, digest) if digest else None
     if text is None:
-        raise AccountingError("the configuration in force has no accounting terms")
+        raise AccountingError("sla.terms-none")
     return Accounting.from_bytes(text)

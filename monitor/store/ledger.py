@@ -41,6 +41,7 @@ from monitor.store.reader import blob, entry_count, pruned, read_entries, read_t
 from monitor.store.reader import raw as raw_columns
 from monitor.store.replay import replay
 from monitor.store.rows import apply_changes, write_rows
+from monitor.text import plain
 
 _AT_ONCE = 500
 """Parameters of one statement: SQLite before 3.32 takes 999."""
@@ -247,7 +248,7 @@ class Ledger:
         except (LedgerError, OSError) as error:
             unsigned = str(error)
             if isinstance(error, LedgerError):
-                reason = {"code": error.code, "values": error.values}
+                reason = {"code": error.code, "values": plain(error.values)}
         return Committed(
             first=first,
             size=self.tree.size,
@@ -323,7 +324,7 @@ class Ledger:
         self.fold = Fold.restored(blob(kept.state)) if kept else Fold()
         self._snapshot_at = kept.size if kept else 0
         if not 0 <= self._snapshot_at <= size:
-            raise EntryError("a snapshot from beyond the log")
+            raise EntryError("entry.snapshot-beyond")
         replay(connection, self.fold, self._snapshot_at, size)
 
     def _compare_with_mark(self) -> None:
