@@ -70,9 +70,9 @@ def test_the_daemon_goes_on_with_the_next_key(place: Place) -> None:
             await rotate(place)
         place.agent["key"] = {"private": {"secret": "file:secrets/next.key"}}
         place.write()
-        daemon.reload()
-        await until("a reload", lambda: daemon.reloads or daemon.refused)
-        assert daemon.refused is None
+        daemon.reloading.begin()
+        await until("a reload", lambda: daemon.reloading.count or daemon.reloading.refused)
+        assert daemon.reloading.refused is None
 
     assert run_inside(place, act) == 0
     ((entry, new),) = handed
