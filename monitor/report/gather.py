@@ -22,13 +22,12 @@ from monitor.derive import (
     Changes,
     Fold,
     IncidentRow,
-    IntervalRow,
     LabelRow,
     Part,
     RollupRow,
     moments,
 )
-from monitor.history import Ledgered
+from monitor.history import Ledgered, span_of
 from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.block import MOST_BYTES, Block
 from monitor.ledger.columns import Bools, Ints
@@ -47,6 +46,7 @@ from monitor.model import Act
 from monitor.probed import start_of
 from monitor.rulebook import RULES_TEXT, Rulebook, RulebookError
 from policies.aspects import RuleSum
+from policies.debt import Span
 from policies.period import Moments
 
 HOUR_US = 3_600_000_000
@@ -98,7 +98,7 @@ class Gathered:
     size: int = 0
     fold: Fold = field(default_factory=Fold)
     series: dict[int, SeriesDefined] = field(default_factory=dict)
-    intervals: dict[int, list[IntervalRow]] = field(default_factory=dict)
+    intervals: dict[int, list[Span]] = field(default_factory=dict)
     rollups: dict[int, list[RollupRow]] = field(default_factory=dict)
     """Hours of the window with at least one singleton."""
     rows: dict[int, IncidentRow] = field(default_factory=dict)
@@ -256,7 +256,7 @@ class Gathered:
         start, end = self.window
         for interval in changes.intervals:
             if interval.ended_us > start and interval.started_us < end:
-                self.intervals.setdefault(interval.series, []).append(interval)
+                self.intervals.setdefault(interval.series, []).append(span_of(interval))
         for rollup in changes.rollups:
             self._rollup(rollup)
         self.rows |= changes.incidents

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, LargeBinary, func, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold, IntervalRow
-from monitor.history import Ledgered
+from monitor.history import Ledgered, span_of
 from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, LogPruned, read_record
 from monitor.probed import Key, probed
 from monitor.store import reader, schema
@@ -15,6 +15,7 @@ from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
 from monitor.store.replay import replay
+from policies.debt import Span
 from policies.probes import Probes, Wanted
 
 _CONFIGURATION = bytes((ConfigurationInForce.CODE,))
@@ -129,7 +130,7 @@ def reached(fold: Fold) -> int:
     return last
 
 
-def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[IntervalRow]]:
+def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[Span]]:
     """The closed intervals of every series that reach into a window, in order."""
     table = schema.interval
     query = (
@@ -137,9 +138,9 @@ def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int,
         .where(table.c.ended_us > since_us, table.c.started_us < until_us)
         .order_by(table.c.series, table.c.started_us)
     )
-    found: dict[int, list[IntervalRow]] = {}
+    found: dict[int, list[Span]] = {}
     for row in map(IntervalRow._make, connection.execute(query).all()):
-        found.setdefault(row.series, []).append(row)
+        found.setdefault(row.series, []).append(span_of(row))
     return found
 
 
