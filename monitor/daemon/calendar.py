@@ -11,8 +11,9 @@ given up: its age is what people are told of.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import schedule
@@ -21,13 +22,11 @@ import structlog
 from monitor.calendar import Job, Run, due, next_us
 from monitor.config.configuration import Configuration
 from monitor.daemon.jobs import DIGEST, PRUNING, REPORTS, JobError, Jobs
+from monitor.daemon.shared import Shared
 from monitor.daemon.show import rfc3339
 from monitor.derive import STAMP
 from monitor.ledger.entry import CalendarRan
 from monitor.text import plain
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 LOOK_S = 1
 FIRST_PAUSE_NS = 60_000_000_000
@@ -82,7 +81,7 @@ class Standing:
 class Calendar:
     """Every job of the configuration in force. On the loop only."""
 
-    def __init__(self, daemon: "Daemon", stamped: dict[str, tuple[int, bytes]]) -> None:
+    def __init__(self, daemon: Shared, stamped: Mapping[str, tuple[int, bytes]]) -> None:
         """`stamped`: as `Jobs`."""
         self._daemon = daemon
         self.jobs = Jobs(daemon, stamped)

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -18,6 +18,7 @@ from monitor.calendar import Run
 from monitor.config.configuration import FolderPlan, TimeStampPlan
 from monitor.daemon import child, pruning_child, stamping
 from monitor.daemon.control import Answer, ControlError
+from monitor.daemon.shared import Shared
 from monitor.daemon.writer import Defect
 from monitor.derive import STAMP, IncidentRow
 from monitor.ledger.entry import CalendarRan, CheckpointStamped, Record
@@ -30,9 +31,6 @@ from monitor.store.errors import StoreError
 from monitor.store.glance import incidents_since
 from monitor.store.pruning import Prepared, Pruned, carry_out
 from monitor.text import Reason
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 REPORTS, PRUNING, DIGEST = "reports", "pruning", "digest/"
 DAY_US = 86_400_000_000
@@ -59,13 +57,13 @@ class JobError(Exception):
 class Jobs:
     """The work of one daemon's calendar. On the loop only."""
 
-    def __init__(self, daemon: "Daemon", stamped: Mapping[str, tuple[int, bytes]]) -> None:
+    def __init__(self, daemon: Shared, stamped: Mapping[str, tuple[int, bytes]]) -> None:
         """`stamped`: (size, reply) of each authority's newest token of earlier runs."""
         self._daemon = daemon
         self._ticket = ""
         self._reporting: Run | None = None
         self._over = asyncio.Event()
-        plans = daemon.start.configuration.agent.time_stamps
+        plans = daemon.plan.configuration.agent.time_stamps  # a reload cannot change them
         self.newest = {
             plan.name: stamping.newest_of(*stamped[plan.name])
             if plan.name in stamped
@@ -111,15 +109,14 @@ class Jobs:
 
     def now_us(self) -> int:
         """SLA time."""
-        daemon = self._daemon
-        return daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+        return self._daemon.now_us()
 
     async def _stamp(self, plan: TimeStampPlan) -> None:
         note = self._daemon.ledger.note
         if note is None:
             raise JobError("stamp.unsigned")
         try:
-            one = await stamping.ask(plan, note, self._daemon.start.configuration.agent.ca_file)
+            one = await stamping.ask(plan, note, self._daemon.plan.configuration.agent.ca_file)
         except LedgerError as error:
             raise JobError(error.code, **error.values) from error
         now_us = self.now_us()
@@ -255,11 +252,11 @@ class Jobs:
         return outcome
 
 
-def answers(daemon: "Daemon") -> Mapping[str, Answer]:
+def answers(jobs: Jobs) -> Mapping[str, Answer]:
     """The command of the socket by which the pruning's process comes back."""
 
     async def prune(request: Mapping[str, Any], _author: str) -> Any:
-        done = await daemon.calendar.jobs.removed(request)
+        done = await jobs.removed(request)
         return {"entry": done.entry, "entries": done.entries}
 
     return {"prune": prune}
