@@ -29,23 +29,29 @@ class Noted:
 
 
 def digest_row(
-    origin: str, route: str, since_us: int, until_us: int, noted: Sequence[Noted]
+    origin: str,
+    route: str,
+    span_us: tuple[int, int],
+    noted: Sequence[Noted],
+    *,
+    standing: int,
+    over: int,
 ) -> Callable[[int], OutboxRow]:
     """Makes the row of a digest, by the index of the entry that tells of its run.
 
-    The standing incidents come first, the newest of each kind before the older ones.
+    The standing incidents come first, the newest of each kind before the older ones. `standing`
+    and `over`: how many there are, which may be more than are noted.
     """
-    standing = [one for one in noted if one.ended_us is None]
-    over = [one for one in noted if one.ended_us is not None]
-    named = [*standing, *over][:MOST_NAMED]
+    since_us, until_us = span_us
+    named = sorted(noted, key=lambda one: one.ended_us is not None)[:MOST_NAMED]
     payload = canonical(
         {
             "version": VERSION,
             "digest": {
                 "since_us": since_us,
                 "until_us": until_us,
-                "standing": len(standing),
-                "over": len(over),
+                "standing": standing,
+                "over": over,
                 "named": [_values(one) for one in named],
             },
         }

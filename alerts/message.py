@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from alerts.payload import NAMED, emergency_row
 from monitor.model import Act, OutboxRow
-from monitor.text import Language, catalogue, say
+from monitor.text import Language, catalogue, say, values_of
 
 TITLE_LIMIT = 150
 VALUE_LIMIT = 300
@@ -321,7 +321,7 @@ def _named(name: str, lang: Language) -> str:
 def _reason(value: object, lang: Language) -> object:
     """A value; one with a code is told by its sentence."""
     if isinstance(value, dict):
-        return say(str(value["code"]), lang, **value["values"])
+        return say(str(value["code"]), lang, **values_of(value["values"]))
     return value
 
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from monitor.ledger.entry import reason_of
 from monitor.ledger.errors import LedgerError
 from monitor.model import Target
 from policies.objective import Objective
@@ -125,7 +126,7 @@ class Accounting:
         try:
             plain = json.loads(raw)
             if plain["accounting"] not in KNOWN_VERSIONS:
-                raise AccountingError(f"accounting rules of version {plain['accounting']}"[:80])
+                raise AccountingError("sla.terms-version", version=str(plain["accounting"])[:40])
             found = cls(
                 version=int(plain["accounting"]),
                 timezone=str(ZoneInfo(plain["timezone"])),
@@ -135,7 +136,7 @@ class Accounting:
             for one in found.objectives:
                 _ = one.zone, one.hours, one.most_lost
         except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError, OSError) as error:
-            raise AccountingError(f"no accounting terms: {error}"[:200]) from error
+            raise AccountingError("sla.terms-unreadable", why=reason_of(error)) from error
         return found
 
 

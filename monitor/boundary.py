@@ -19,6 +19,7 @@ from monitor.ledger.entry import (
     LogPruned,
     SeriesDefined,
     read_record,
+    reason_of,
 )
 from monitor.ledger.wire import WireError, decode, encode
 from monitor.model import Act
@@ -105,7 +106,7 @@ class Standing:
             values = decode(raw).get("standing")
             return None if values is None else cls._of(values)
         except (WireError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise EntryError(f"what stood there cannot be read: {error}"[:200]) from error
+            raise EntryError("entry.standing-unreadable", why=reason_of(error)) from error
 
     @classmethod
     def _of(cls, values: Mapping[str, Any]) -> Self:
@@ -153,13 +154,13 @@ def boundary_of(log: Pruned) -> Boundary | None:
     index, told = claim
     entry = read_entry(log.entry(told) or b"")
     if not isinstance(entry, LogPruned) or entry.boundary != index:
-        raise EntryError(f"entry {told} tells of no pruning below {index}")
+        raise EntryError("entry.pruning-untold", index=told, boundary=index)
     state = log.record(entry.state)
     if state is None:
-        raise EntryError(f"what stood at entry {index} is missing")
+        raise EntryError("entry.standing-missing", index=index)
     standing = Standing.restored(state)
     if standing is None:
-        raise EntryError(f"entry {told} was written by a version that kept nothing for reports")
+        raise EntryError("entry.standing-none", index=told)
     fold = Fold.restored(state)
     return Boundary(index=index, told=told, reached_us=reached(fold), fold=fold, standing=standing)
 

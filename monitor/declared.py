@@ -101,13 +101,13 @@ class Declarations:
     def _of(self, number: int, kind: str) -> tuple[DeclarationRow, ...]:
         rows = self._open.get(number, ())
         if not rows or rows[0].kind != kind:
-            raise EntryError(f"entry {number} is no open {kind}")
+            raise EntryError(f"entry.no-open-{kind}", index=number)
         return rows
 
     def _cut(self, act: MaintenanceCut) -> tuple[DeclarationRow, ...]:
         rows = self._of(act.maintenance, MAINTENANCE)
         if act.until_us >= rows[0].until_us:
-            raise EntryError(f"maintenance {act.maintenance} can only be made shorter")
+            raise EntryError("entry.maintenance-longer", index=act.maintenance)
         until_us = max(act.until_us, rows[0].since_us)
         return tuple(
             replace(row, until_us=until_us, decided_by=act.author, decided_us=act.at_us)
@@ -117,7 +117,7 @@ class Declarations:
     def _decided(self, act: ExclusionDecided) -> tuple[DeclarationRow, ...]:
         (row,) = self._of(act.exclusion, EXCLUSION)
         if act.author == row.author:
-            raise EntryError(f"exclusion {act.exclusion} decided by its own author")
+            raise EntryError("entry.exclusion-own", index=act.exclusion)
         standing = APPROVED if act.approved else REFUSED
         return (replace(row, standing=standing, decided_by=act.author, decided_us=act.at_us),)
 

@@ -45,6 +45,7 @@ from monitor.ledger.entry import (
     SilenceEnded,
     code_of,
     read_record,
+    reason_of,
 )
 from monitor.ledger.wire import WireError, decode, encode
 from monitor.model import Act, State
@@ -266,9 +267,9 @@ class Fold:
                 map(silence_of, values.get("silences", ())), map(held_of, values.get("held", ()))
             )
         except (WireError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise EntryError(f"a snapshot that cannot be read: {error}"[:200]) from error
+            raise EntryError("entry.snapshot-unreadable", why=reason_of(error)) from error
         if any(len(column) != fold.count for column in fold.columns.values()):
-            raise EntryError("a snapshot whose columns do not fit together")
+            raise EntryError("entry.snapshot-columns")
         return fold
 
     def _agent_did(self, index: int, entry: KeyRotated | CalendarRan | CheckpointStamped) -> None:
@@ -300,15 +301,15 @@ class Fold:
     def _rotate(self, index: int, entry: KeyRotated) -> None:
         """A key is in force once: from its hand-over to the next one."""
         if self.rotations and entry.previous != self.rotations[-1][2]:
-            raise EntryError("a key is handed over that is not in force")
+            raise EntryError("entry.key-idle")
         if entry.next in {out for _, out, _ in self.rotations}:
-            raise EntryError("a key is put in force again")
+            raise EntryError("entry.key-again")
         self.rotations.append((index, entry.previous, entry.next))
 
     def _define(self, series: SeriesDefined) -> None:
         number = series.number
         if number > self.count:
-            raise EntryError(f"series {number} is defined before series {self.count}")
+            raise EntryError("entry.series-early", number=number, next=self.count)
         if number == self.count:
             self.count += 1
             if self.count > len(self.columns["state"]):
@@ -354,7 +355,7 @@ class Fold:
     def _stepped(self, entry: IncidentStepped) -> IncidentRow:
         row = self.incidents.get(entry.incident if entry.incident is not None else -1)
         if row is None or entry.step != row.step + 1:
-            raise EntryError(f"a step of incident {entry.incident}, which does not stand there")
+            raise EntryError("entry.step-lost", incident=str(entry.incident))
         row = replace(row, step=entry.step, act=entry.act)
         if entry.act == Act.ACKNOWLEDGED:
             return replace(
@@ -384,7 +385,7 @@ class Fold:
         """EntryError before anything is changed."""
         at_us = moments(block, self.anchors)
         if int(block.series.max()) >= self.count:
-            raise EntryError("a batch that speaks of a series nobody defined")
+            raise EntryError("entry.batch-series")
         self.ignored += observe(self.columns, block, at_us, (changes.intervals, changes.rollups))
 
 
@@ -392,7 +393,7 @@ def moments(block: Block, anchors: Mapping[int, int]) -> Ints:
     """When each row of a block started, by the anchors in force (index to wall clock, µs)."""
     for anchor in block.anchors:
         if anchor not in anchors:
-            raise EntryError(f"a batch that counts from entry {anchor}, which is no anchor")
+            raise EntryError("entry.batch-anchor", anchor=anchor)
     walls = np.array([anchors[anchor] for anchor in block.anchors], np.int64)
     return np.repeat(walls, block.batch_rows) + block.started_ms * 1_000
 

@@ -48,7 +48,7 @@ def from_record(raw: bytes) -> tuple[tuple[Singleton, ...], tuple[PathSeen, ...]
     try:
         values = decode(raw)
     except WireError as error:
-        raise DrillRecordError(str(error)) from error
+        raise DrillRecordError("not the record of a drill of version 1") from error
     if not isinstance(values, Mapping) or values.get("drill") != VERSION:
         raise DrillRecordError("not the record of a drill of version 1")
     spacing_us, late_us = values.get("spacing_us"), values.get("late_us")

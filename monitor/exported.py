@@ -32,6 +32,7 @@ from monitor.ledger.tiles import (
     decode_bundle,
     parse_path,
 )
+from monitor.text import Reason
 
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 MAX_RECORD_BYTES = 64_000_000
@@ -122,7 +123,7 @@ class ExportedLog:
         try:
             return decode_bundle(raw, width)
         except LedgerError as error:
-            values: dict[str, str | int] = {"path": str(path), "why": str(error)}
+            values: dict[str, str | Reason] = {"path": str(path), "why": error.reason}
             self._damaged.append(Finding(index=first, what="verify.damaged", values=values))
             return None
 

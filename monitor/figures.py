@@ -5,9 +5,10 @@ says of what, and without it such objectives are unmeasured, never judged by som
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from monitor.accounting import Accounting, ObjectiveTerms
 from monitor.goals import Outcome, judged, unmeasured
@@ -15,7 +16,7 @@ from monitor.history import Histories
 from monitor.ledger.entry import SeriesDefined
 from monitor.probed import ROUND_TRIP, Key
 from policies.availability import IN_BASE, Availability, History, Piece, pieces
-from policies.budget import ErrorBudget, error_budget
+from policies.budget import ErrorBudget
 from policies.outages import Outage, OutageTimes, at_worst, counted_us, outage_times, outages
 from policies.period import Moments, Period
 from policies.probes import Probes, Wanted
@@ -32,8 +33,7 @@ class Owed:
     worst: Restitution
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Figure(NamedTuple):
     """One objective on one target in one period."""
 
     policy: str
@@ -239,14 +239,19 @@ def _history(
     by_probes = objective.by_probes
     history = histories.of(target, terms.site if terms else "", () if by_probes else series)
     if by_probes and probes is not None:
-        history = replace(history, series=probes.tracks)
+        history = history._replace(series=probes.tracks)
     return history
 
 
 def _budget(sought: _Sought, sums: Availability) -> ErrorBudget | None:
     if sought.objective.indicator != "availability" or sought.objective.ratio is None:
         return None
-    return error_budget(sought.agreed, sums.base_us, sums.unavailable_us, sums.unseen_us)
+    return ErrorBudget(
+        agreed=sought.agreed,
+        base_us=sums.base_us,
+        spent_us=sums.unavailable_us,
+        unseen_us=sums.unseen_us,
+    )
 
 
 def _owed(

@@ -6,10 +6,10 @@ misses it, and undecided in between: nobody can say.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from monitor.accounting import ObjectiveTerms
 from policies.availability import Availability, Piece
@@ -36,8 +36,7 @@ UNITS = {
 """Units of goals, worst and best cases in JSON; of all other indicators: ratio."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """Goal, worst and best case in one unit (a ratio, µs or a count), and what they come to.
 
     Of what is bounded from above the worst is the larger one.
@@ -103,7 +102,7 @@ def _between(
 ) -> Judged:
     """Time between failures, undefined without any; `whole`: none was seen and none can hide."""
     found = _at_least(goal, worst, best)
-    return replace(found, outcome=Outcome.MET) if whole else found
+    return found._replace(outcome=Outcome.MET) if whole else found
 
 
 def _at_least(goal: Decimal, worst: Fraction | None, best: Fraction | None) -> Judged:

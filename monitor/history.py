@@ -28,8 +28,8 @@ class Ledgered:
 
     series: Sequence[SeriesDefined]
     fold: Fold
-    intervals: Mapping[int, Sequence[IntervalRow]]
-    """In order."""
+    intervals: Mapping[int, Sequence[Span]]
+    """The closed intervals of each series, in order."""
     labels: Sequence[LabelRow] = ()
     declarations: Sequence[DeclarationRow] = ()
 
@@ -111,9 +111,9 @@ class Histories:
 
     def track(self, one: SeriesDefined) -> list[Span]:
         """What a series says, up to the moment that is known."""
-        rows = self.ledgered.intervals.get(one.number, ())
+        closed = self.ledgered.intervals.get(one.number, ())
         ended = one.withdrawn or self._absent(one)
-        return track_of(rows, self._standing(one.number), withdrawn=ended, until_us=self.until_us)
+        return track_of(closed, self._standing(one.number), withdrawn=ended, until_us=self.until_us)
 
     def _absent(self, one: SeriesDefined) -> bool:
         """Whether the other family of its check went on being observed without it.
@@ -131,8 +131,13 @@ class Histories:
         )
 
 
+def span_of(row: IntervalRow) -> Span:
+    """A closed interval as accounting takes it."""
+    return Span(row.started_us, row.ended_us, _STATES[row.state])
+
+
 def track_of(
-    rows: Sequence[IntervalRow],
+    closed: Sequence[Span],
     standing: tuple[State, int, int],
     *,
     withdrawn: bool,
@@ -143,10 +148,10 @@ def track_of(
     `standing` is the state of the open one, since when, and how long it holds.
     """
     state, since_us, covered_us = standing
-    if covered_us and rows and rows[-1].ended_us > since_us:
+    spans = list(closed)
+    if covered_us and spans and spans[-1].ended_us > since_us:
         # The fold may be older than what was read.
-        rows = [row for row in rows if row.ended_us <= since_us]
-    spans = [Span(started, ended, _STATES[held]) for _, started, ended, held in rows]
+        spans = [span for span in spans if span.ended_us <= since_us]
     if not covered_us:
         return spans
     spans.append(Span(since_us, covered_us, state))

@@ -111,16 +111,16 @@ class Holds:
     def _ended(self, act: SilenceEnded) -> SilenceRow:
         row = self.silences.get(act.silence)
         if row is None:
-            raise EntryError(f"entry {act.silence} is no silence that stands")
+            raise EntryError("entry.no-silence", index=act.silence)
         if not act.author and act.at_us < row.until_us:
-            raise EntryError(f"silence {act.silence} ended by itself before its time")
+            raise EntryError("entry.silence-early", index=act.silence)
         del self.silences[act.silence]
         return replace(row, ended_us=act.at_us, ended_by=act.author)
 
     def _hold(self, index: int, act: AlertHeld, standing: Collection[int]) -> HeldRow:
         incident = index - 1 if act.incident is None else act.incident
         if incident not in standing or act.by >= index:
-            raise EntryError(f"a message held back of incident {incident}, which does not stand")
+            raise EntryError("entry.held-lost", incident=incident)
         row = HeldRow(
             incident=incident,
             cause=act.cause,

@@ -13,7 +13,7 @@ from monitor.ledger.finding import Finding
 from monitor.ledger.handover import Handover
 from monitor.ledger.signer import encode_base64
 from monitor.stamped import Stamps, moment
-from monitor.text import Language, say
+from monitor.text import Language, Reason, say
 
 MAX_FINDINGS = 20
 _LAST_SECOND = 253_402_300_799
@@ -100,7 +100,7 @@ class Proof:
         """Whether no further finding will be kept."""
         return len(self.findings) >= self.room
 
-    def add(self, index: int | None, what: str, **values: str | int | Finding) -> None:
+    def add(self, index: int | None, what: str, **values: str | int | Reason) -> None:
         """Note a finding once; only the first ones are kept."""
         finding = Finding(index=index, what=what, values=values)
         if not self.full and finding not in self.findings:
@@ -255,11 +255,7 @@ def _followed(handed: Handover, lang: Language) -> str:
 
 def spoken(finding: Finding, lang: Language) -> str:
     """What was found, without its place; a reason stands in it as its own sentence."""
-    values = {
-        name: spoken(value, lang).rstrip(".") if isinstance(value, Finding) else value
-        for name, value in finding.values.items()
-    }
-    return say(finding.what, lang, **values)
+    return say(finding.what, lang, **finding.values)
 
 
 def _sentence(finding: Finding, lang: Language) -> str:

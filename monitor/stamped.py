@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from monitor.ledger.batch import Batch
 from monitor.ledger.entry import CheckpointStamped, ClockAnchored, LogOpened, Record
-from monitor.ledger.finding import Finding, because
+from monitor.ledger.finding import Finding
 from monitor.ledger.stamp import Stamped, StampError, stamped_us
+from monitor.text import Reason
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -92,7 +93,7 @@ class Stamps:
             if error.code == "stamp.untrusted":
                 self.unknown += 1
             else:
-                values: dict[str, int | Finding] = {"size": stamped.size, "why": because(error)}
+                values: dict[str, int | Reason] = {"size": stamped.size, "why": error.reason}
                 yield Finding(index=None, what="verify.stamp", values=values)
         self._kept[stamped.sha256] = (stamped.size, at_us)
         if at_us is not None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from monitor.ledger.checkpoint import Checkpoint, open_checkpoint
 from monitor.ledger.entry import EntryError, LogOpened, read_record
 from monitor.ledger.errors import LedgerError
-from monitor.ledger.finding import Finding, because
+from monitor.ledger.finding import Finding
 from monitor.ledger.signer import Verifier
 from monitor.source import Anchored, Source
+from monitor.text import Reason
 
 
 class ChainError(LedgerError):
@@ -123,7 +124,7 @@ def handover(
     try:
         head = previous(later, verifiers)
     except LedgerError as error:
-        values: dict[str, str | Finding] = {"origin": later.origin, "why": because(error)}
+        values: dict[str, str | Reason] = {"origin": later.origin, "why": error.reason}
         finding = Finding(index=0, what="verify.succession", values=values)
         return replace(made, finding=finding), None
     place = f"{later.origin}, entry 0"

@@ -15,7 +15,7 @@ from monitor.halfway import Keeper
 from monitor.ledger.checkpoint import Checkpoint, cosignatures_on, open_by_any
 from monitor.ledger.epochs import Rotation, in_force, strangers
 from monitor.ledger.errors import LedgerError
-from monitor.ledger.finding import Finding, because
+from monitor.ledger.finding import Finding
 from monitor.ledger.handover import followed
 from monitor.ledger.note import parse_unverified
 from monitor.ledger.signer import Verifier
@@ -129,7 +129,7 @@ def _cosigned(
         try:
             head = keys.open(note)
         except LedgerError as error:
-            proof.add(None, "verify.cosigned", size=claimed or 0, why=because(error))
+            proof.add(None, "verify.cosigned", size=claimed or 0, why=error.reason)
             continue
         signers = {f"{s.name}+{s.key_id.hex()}" for s in parse_unverified(note).signatures}
         if claimed not in (None, head.size) or not (witness is None or witness in signers):
@@ -150,7 +150,7 @@ def _stamped(
         try:
             head = keys.open(note)
         except LedgerError as error:
-            proof.add(None, "verify.stamped", size=claimed or 0, why=because(error))
+            proof.add(None, "verify.stamped", size=claimed or 0, why=error.reason)
             continue
         if claimed not in (None, head.size):
             proof.add(None, "verify.stamped-size", size=head.size, there=claimed or 0)
@@ -171,7 +171,7 @@ def _checkpoints(source: Source, keys: _Keys, size: int, proof: Proof) -> dict[i
         try:
             head = keys.open(note)
         except LedgerError as error:
-            proof.add(None, "verify.checkpoint", size=claimed or 0, why=because(error))
+            proof.add(None, "verify.checkpoint", size=claimed or 0, why=error.reason)
             continue
         if claimed is not None and claimed != head.size:
             proof.add(None, "verify.checkpoint-size", size=head.size, there=claimed)
@@ -202,7 +202,7 @@ def _anchor(
         try:
             head = keys.open(anchored.note)
         except LedgerError as error:
-            proof.add(None, "verify.anchor", place=anchored.place, why=because(error))
+            proof.add(None, "verify.anchor", place=anchored.place, why=error.reason)
             continue
         proof.anchor = anchored.place
         if head.size > size:

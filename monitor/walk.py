@@ -23,6 +23,7 @@ from monitor.ledger.tiles import TILE_WIDTH, Tile, TileTree
 from monitor.paged import AT_ONCE
 from monitor.proof import Proof
 from monitor.source import Source
+from monitor.text import Reason
 
 MOST_BYTES = 8_000_000
 """Of the entries of a page, but for its last one."""
@@ -184,22 +185,21 @@ class Walk:
         try:
             entry = read_entry(self.pruning[1])
             if not isinstance(entry, LogPruned) or entry.boundary != boundary:
-                raise EntryError("it tells of no such pruning")
+                raise EntryError("entry.pruning-other")
             state = self.source.record(entry.state)
             if state is None or hashlib.sha256(state).digest() != entry.state:
                 self.proof.add(index, "verify.record-missing", sha256=entry.state.hex())
                 return None
             return Fold.restored(state)
         except EntryError as error:
-            self.proof.add(index, "verify.entry", why=str(error))
+            self.proof.add(index, "verify.entry", why=error.reason)
             return None
 
     def _page(self, first: int, page: Sequence[bytes]) -> None:
         """Entries taken together."""
         place = self.pruning[0] - first
         if 0 <= place < len(page) and page[place] != self.pruning[1]:
-            why = "it was read twice and differs"
-            self.proof.add(self.pruning[0], "verify.entry", why=why)
+            self.proof.add(self.pruning[0], "verify.entry", why=Reason("entry.twice"))
         if self.derivable and first >= self.resumed.size:
             self._derive(first, page)
         elif self.derivable:
@@ -218,7 +218,7 @@ class Walk:
                 for named_at, digest in records_of(index, part):
                     self._record(named_at, digest)
         except EntryError as error:
-            self.proof.add(position, "verify.entry", why=str(error))
+            self.proof.add(position, "verify.entry", why=error.reason)
             self.derivable = False
 
     def _stamped(self, index: int, part: Part) -> None:

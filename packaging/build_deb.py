@@ -33,6 +33,9 @@ PLACES = {
 }
 """Where the repository's files go; the keys are checked to exist."""
 
+EXTRAS = ("postgresql", "packets", "pkcs11", "signing")
+"""All of them: what the documentation tells an administrator to configure works as installed."""
+
 SCRIPT = f"""#!/{PREFIX}/bin/python3 -I
 # -I: neither PYTHONPATH nor a person's own packages reach a program that holds a key.
 import sys
@@ -77,8 +80,8 @@ def _install(scratch: Path, environment: Path, uv: str) -> None:
     """Locked dependencies by their hashes, then our own wheel; byte code comes later."""
     locked, wheels = scratch / "locked.txt", scratch / "wheels"
     _run(PYTHON, "-m", "venv", "--without-pip", str(environment))
-    export = ("export", "--locked", "--no-dev", "--extra", "postgresql")
-    export += ("--extra", "packets", "--extra", "pkcs11", "--no-emit-project")
+    export = ("export", "--locked", "--no-dev", "--no-emit-project")
+    export += tuple(word for name in EXTRAS for word in ("--extra", name))
     _run(uv, *export, "--quiet", "--output-file", str(locked), quiet=True)
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels), quiet=True)
     install = (uv, "pip", "install", "--quiet", "--python", str(environment / "bin/python3"))

@@ -18,10 +18,11 @@ Which notice counts and which exclusion was approved is decided by whoever calls
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 from monitor.model import State
@@ -77,8 +78,7 @@ class Excluded:
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(NamedTuple):
     """What the ledger holds of a target's time; stretches may lie beyond the window.
 
     The spans of one series may touch but not overlap; where it has none it says nothing (it was
@@ -93,24 +93,26 @@ class History:
     exclusions: Sequence[Excluded] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Availability:
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+class Availability(NamedTuple):
     """The sums of a window; all of them together are the window."""
 
     window_us: int
     available_us: int = 0
     unavailable_us: int = 0
-    unobserved_us: Mapping[str, int] = field(default_factory=dict)
+    unobserved_us: Mapping[str, int] = _NOTHING
     """By cause; see `Unseen`."""
     maintenance_us: int = 0
-    excluded_us: Mapping[str, int] = field(default_factory=dict)
+    excluded_us: Mapping[str, int] = _NOTHING
     """By cause."""
     outside_us: int = 0
 
     @property
     def unseen_us(self) -> int:
         """Unobserved time of every cause."""
-        return sum(self.unobserved_us.values())
+        return sum(self.unobserved_us.values()) if self.unobserved_us else 0
 
     @property
     def base_us(self) -> int:
@@ -142,20 +144,21 @@ def pieces(
     `owed`: the service hours, None for always. `unreachable_counts`: time in which every way to
     the target was down is unavailable, not unobserved.
     """
-    if alone(history, owed, window):
+    if alone(history, owed, window) and _in_order(history.series[0]):
         return iter(_of_one(history.series[0], window))
     return _swept(history, window, [window] if owed is None else owed, unreachable_counts)
 
 
 def alone(history: History, owed: Sequence[Moments] | None, window: Moments) -> bool:
-    """Whether one series, in order, says everything of the window."""
+    """Whether one series says everything of the window."""
     if len(history.series) != 1 or not (owed is None or (len(owed) == 1 and owed[0] == window)):
         return False
     if history.maintenance or history.exclusions or history.unreachable:
         return False
-    if history.blind or history.blocked:
-        return False
-    spans = history.series[0]
+    return not (history.blind or history.blocked)
+
+
+def _in_order(spans: Spans) -> bool:
     return all(one.ended_us <= other.started_us for one, other in pairwise(spans))
 
 

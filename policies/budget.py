@@ -2,20 +2,27 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorBudget:
+class ErrorBudget(NamedTuple):
     """How much unavailable time a window allows, and how much of it is spent."""
 
-    allowed_us: Fraction
+    agreed: Fraction
+    """The objective, from 0 to 1."""
+    base_us: int
     spent_us: int
     """Unavailable time that was seen."""
     unseen_us: int
     """Unobserved time: at worst it was unavailable too."""
+
+    @property
+    def allowed_us(self) -> Fraction:
+        """Unavailable time that the objective allows of the base."""
+        return (1 - self.agreed) * self.base_us
 
     @property
     def left_us(self) -> Fraction:
@@ -31,18 +38,6 @@ class ErrorBudget:
     def spent(self) -> Fraction | None:
         """The part that is spent; None where nothing is allowed."""
         return Fraction(self.spent_us) / self.allowed_us if self.allowed_us else None
-
-
-def error_budget(
-    target: Fraction, base_us: int, unavailable_us: int, unseen_us: int
-) -> ErrorBudget:
-    """The budget of an objective (0 to 1) over a base of time."""
-    agreed, of = target.as_integer_ratio()
-    return ErrorBudget(
-        allowed_us=Fraction((of - agreed) * base_us, of),
-        spent_us=unavailable_us,
-        unseen_us=unseen_us,
-    )
 
 
 def burn_rate(target: Fraction, available_us: int, unavailable_us: int) -> Fraction | None:

@@ -27,19 +27,23 @@ def reckoned(
 
     Where one series alone decides, the usual month of a usual target, no piece is made for it.
     """
-    if alone(history, owed, window):
-        return _of_one(history.series[0], window)
+    if alone(history, owed, window) and (found := _of_one(history.series[0], window)):
+        return found
     parts = list(pieces(history, window, owed, unreachable_counts=unreachable_counts))
     return availability(parts), outages(parts)
 
 
-def _of_one(spans: Spans, window: Moments) -> tuple[Availability, list[Outage]]:
-    """By spans in their order: what none covers is unobserved."""
+def _of_one(spans: Spans, window: Moments) -> tuple[Availability, list[Outage]] | None:
+    """By spans in their order, None where they are not: what none covers is unobserved."""
     start, end = window
     up = down = last = length = 0
+    before = -1
     began: int | None = None
     found: list[Outage] = []
     for started, ended, state in spans:
+        if started < before:
+            return None
+        before = ended
         if started < start or ended > end:
             started, ended = max(started, start), min(ended, end)
         if started >= ended:

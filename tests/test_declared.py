@@ -78,11 +78,11 @@ def test_an_exclusion_counts_when_a_second_account_approved_it() -> None:
     assert (approved.standing, approved.counts, approved.decided_by) == (APPROVED, True, "budi")
     refused = rows_of(told, decided(2, NOW, approved=False))[2, "link-0"]
     assert (refused.standing, refused.counts) == (REFUSED, False)
-    with pytest.raises(EntryError, match="own author"):
+    with pytest.raises(EntryError, match="exclusion-own"):
         rows_of(told, decided(2, NOW, author="ayu"))
-    with pytest.raises(EntryError, match="no open exclusion"):
+    with pytest.raises(EntryError, match="no-open-exclusion"):
         rows_of(told, decided(2, NOW), decided(2, NOW, author="citra"))
-    with pytest.raises(EntryError, match="no open exclusion"):
+    with pytest.raises(EntryError, match="no-open-exclusion"):
         rows_of(maintenance(NOW, NOW + HOUR, NOW, "a"), decided(2, NOW))
 
 

@@ -314,10 +314,10 @@ def _series(number: int) -> SeriesDefined:
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (entry_of([Seen(SERIES, 0, 0)]), "nobody defined"),
-        (entry_of([Seen(0, 0, 0)], anchor=0), "no anchor"),
-        (series(SERIES + 1), "is defined before"),
-        (stepped(3, 1, "closed"), "does not stand there"),
+        (entry_of([Seen(SERIES, 0, 0)]), "entry.batch-series"),
+        (entry_of([Seen(0, 0, 0)], anchor=0), "entry.batch-anchor"),
+        (series(SERIES + 1), "entry.series-early"),
+        (stepped(3, 1, "closed"), "entry.step-lost"),
     ],
 )
 def test_an_entry_that_cannot_follow_is_refused(bad: bytes, why: str) -> None:

@@ -16,6 +16,7 @@ from monitor.proof import Proof
 from monitor.source import Anchored
 from monitor.store.errors import StoreError
 from monitor.store.export import export
+from monitor.text import LANGUAGES
 from monitor.verify import verify
 from tests.store.building import KEY, ORIGIN, anchored, append, begin, ledger_at, rich
 
@@ -54,6 +55,16 @@ def test_an_export_verifies_like_its_ledger(folder: Path) -> None:
     files = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
     tiles = {str(path) for path in paths_of(600)}
     assert {f for f in files if not f.startswith("evidence/")} == tiles | {"checkpoint"}
+
+
+def test_what_is_damaged_is_told_in_words(copy: Path) -> None:
+    """A bundle that breaks off: a sentence in either language, no key of one."""
+    bundle = copy / "tile" / "entries" / "000"
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    english, own = (" ".join(judged(copy).sentences(lang)) for lang in LANGUAGES)
+    assert "The entry bundle breaks off" in english
+    assert "ledger." not in english + own
+    assert "breaks off" not in own
 
 
 def test_each_flipped_file_is_found(folder: Path, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from monitor.accounting import Accounting, ObjectiveTerms, TargetTerms
 from monitor.blocked import BLOCKED
 from monitor.declared import MAINTENANCE, STANDS, DeclarationRow
-from monitor.derive import Changes, Fold, IntervalRow, LabelRow
+from monitor.derive import Changes, Fold, LabelRow
 from monitor.figures import Asked, Figure, Outcome, figures
-from monitor.history import Histories, Ledgered
+from monitor.history import Histories, Ledgered, span_of
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import State
 from policies.availability import availability, pieces
@@ -52,9 +52,9 @@ def seen(until_minute: dict[int, int], *defined: SeriesDefined, hours: int = 4) 
         (opened(), anchored(), *(one.to_bytes() for one in defined), batch(rows))
     ):
         fold.apply(index, raw, changes)
-    intervals: dict[int, list[IntervalRow]] = {}
+    intervals: dict[int, list[Span]] = {}
     for row in changes.intervals:
-        intervals.setdefault(row.series, []).append(row)
+        intervals.setdefault(row.series, []).append(span_of(row))
     return Histories(
         Ledgered(series=defined, fold=fold, intervals=intervals), START_US + hours * HOUR_US
     )
@@ -107,7 +107,7 @@ def figure_of(hours: dict[int, int], *, until: int) -> Figure:
         objectives=(OBJECTIVE,),
     )
     asked = Asked(period=period, until_us=start_us + until * HOUR_US)
-    intervals = {0: changes.intervals} if changes.intervals else {}
+    intervals = {0: [span_of(row) for row in changes.intervals]}
     ledgered = Ledgered(series=[one], fold=fold, intervals=intervals)
     (figure,) = figures(accounting, Histories(ledgered, asked.until_us), asked, None)
     assert figure.sums.window_us == min(end_us - start_us, until * HOUR_US)

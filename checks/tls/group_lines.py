@@ -83,11 +83,14 @@ def groups_outside(found: Findings, wishes: Wishes, asked: Version, companion: i
 
 
 def post_quantum(found: Findings, wishes: Wishes) -> Line:
-    """Is a post-quantum group accepted? Often the first hello of TLS 1.3 has shown it."""
+    """Is a post-quantum group accepted? Often what was asked before has shown it."""
     if found.versions.get(Version.TLS13) is not True:
         return
     if not found.groups_seen.get(Version.TLS13, set()).isdisjoint(POST_QUANTUM):
         found.post_quantum = True
+        return
+    if Version.TLS13 in found.groups_complete:
+        found.post_quantum = False
         return
     offer = hello(Version.TLS13, suites_for(Version.TLS13), wishes, POST_QUANTUM)
     answer = yield from ask(found, Question(name="post-quantum", hello=offer))

@@ -181,6 +181,7 @@ def _constant(
     return b"".join(_extension(code, body) for code, body in wanted if code not in replaced)
 
 
+@lru_cache(maxsize=1_024)
 def _name(name: str) -> bytes:
     host = b"\x00" + _vector(2, name.encode("ascii"))
     return _extension(SERVER_NAME, _vector(2, host))

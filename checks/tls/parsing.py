@@ -5,12 +5,18 @@ RFC 8446 (4.1.3), RFC 5246 (7.4), RFC 8422 (5.4), RFC 6066 (8). Bodies are witho
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from struct import Struct
 
 from checks.tls.code_points import EXPLICIT_CHAR2, EXPLICIT_PRIME
 from checks.tls.records import MalformedError
 
 CHAIN_BOUND = 10
 _EXTENSIONS_BOUND = 64
+
+# A survey reads a thousand ServerHellos: these two are read at a stroke.
+_HELLO_HEAD = Struct(">H32sB")
+_HELLO_CHOICE = Struct(">HB")
+_EXTENSION_HEAD = Struct(">HH")
 
 
 class Cursor:
@@ -65,26 +71,36 @@ class ServerHello:
 
 def server_hello(body: bytes) -> ServerHello:
     """Read a ServerHello of SSL 3.0 to TLS 1.3; extensions may be missing altogether."""
-    cursor = Cursor(body, "server hello")
-    version, random = cursor.number(2), cursor.take(32)
-    session_id = cursor.vector(1)
-    if len(session_id) > 32:
+    at = _HELLO_HEAD.size + (body[_HELLO_HEAD.size - 1] if len(body) >= _HELLO_HEAD.size else 0)
+    end = at + _HELLO_CHOICE.size
+    if end > len(body):
+        raise MalformedError("server hello")
+    version, random, length = _HELLO_HEAD.unpack_from(body)
+    if length > 32:
         raise MalformedError("session id")
-    suite, compression = cursor.number(2), cursor.number(1)
-    found = extensions(cursor.vector(2)) if cursor.left else {}
-    cursor.end()
+    suite, compression = _HELLO_CHOICE.unpack_from(body, at)
+    found: dict[int, bytes] = {}
+    if end < len(body):
+        cursor = Cursor(body[end:], "server hello")
+        found = extensions(cursor.vector(2))
+        cursor.end()
+    session_id = body[_HELLO_HEAD.size : at]
     return ServerHello(version, random, session_id, suite, compression, found)
 
 
 def extensions(body: bytes) -> dict[int, bytes]:
     """A list of extensions, each at most once (RFC 8446, 4.2), at most 64."""
-    cursor = Cursor(body, "extensions")
     found: dict[int, bytes] = {}
-    while cursor.left:
-        code = cursor.number(2)
-        if code in found or len(found) >= _EXTENSIONS_BOUND:
+    at, whole = 0, len(body)
+    while at < whole:
+        start = at + _EXTENSION_HEAD.size
+        if start > whole:
             raise MalformedError("extensions")
-        found[code] = cursor.vector(2)
+        code, length = _EXTENSION_HEAD.unpack_from(body, at)
+        at = start + length
+        if at > whole or code in found or len(found) >= _EXTENSIONS_BOUND:
+            raise MalformedError("extensions")
+        found[code] = body[start:at]
     return found
 
 

@@ -51,13 +51,20 @@ class Survey:
         self.wishes = wishes
         self.found = Findings()
         self._companion = companion
-        self._waiting = list(self._lines())
-        self._known = {one.name for one in self._waiting}
-        self._done: set[str] = set()
+        self._waiting = {one.name: one for one in self._lines()}
+        self._left = {
+            name: len(one.after & self._waiting.keys()) for name, one in self._waiting.items()
+        }
+        """By line that has not begun: how many lines it still comes after."""
+        self._later: dict[str, list[str]] = {}
+        """By line: those that come after it. What is not in the plan holds nobody up."""
+        for one in self._waiting.values():
+            for name in one.after & self._waiting.keys():
+                self._later.setdefault(name, []).append(one.name)
         self._ready: deque[Asked] = deque()
         self._open: dict[int, tuple[str, Line, Question]] = {}
         self._count = 0
-        self._start()
+        self._start([name for name, left in self._left.items() if not left])
 
     @property
     def finished(self) -> bool:
@@ -92,7 +99,7 @@ class Survey:
         name, line, _ = known
         self.found.heard = self.found.heard or _spoken(answer)
         if self._go_on(name, line, answer):
-            self._start()
+            self._start(self._freed(name))
 
     def give_up(self, number: int) -> None:
         """A question is not worth to be asked again."""
@@ -103,8 +110,8 @@ class Survey:
         for _, line, question in self._open.values():
             self.found.inconclusive.setdefault(question.name, why)
             line.close()
-        for one in self._waiting:
-            self.found.inconclusive.setdefault(one.name, why)
+        for waiting in self._waiting:
+            self.found.inconclusive.setdefault(waiting, why)
         self._open.clear()
         self._ready.clear()
         self._waiting.clear()
@@ -114,31 +121,34 @@ class Survey:
         try:
             question = next(line) if answer is None else line.send(answer)
         except StopIteration:
-            self._done.add(name)
             return True
         if self._count >= MOST_QUESTIONS:
             self.found.inconclusive.setdefault(question.name, "too many questions")
             line.close()
-            self._done.add(name)
             return True
         self._count += 1
         self._open[self._count] = (name, line, question)
         self._ready.append(Asked(self._count, question))
         return False
 
-    def _start(self) -> None:
-        """Begin every line whose questions depend on nothing that is still open."""
-        started = True
-        while started:
-            started = False
-            for one in [w for w in self._waiting if one_may(w, self._done, self._known)]:
-                self._waiting.remove(one)
-                started = True
-                if self.found.frail:
-                    self._done.add(one.name)
-                    self.found.inconclusive.setdefault(one.name, _FRAIL)
-                else:
-                    self._go_on(one.name, one.line(), None)
+    def _freed(self, ended: str) -> list[str]:
+        """The lines that came after this one, and after no other that is still open."""
+        freed = []
+        for name in self._later.get(ended, ()):
+            self._left[name] -= 1
+            if not self._left[name]:
+                freed.append(name)
+        return freed
+
+    def _start(self, ready: list[str]) -> None:
+        """Begin these lines, and what comes after those among them that have nothing to ask."""
+        for name in ready:
+            one = self._waiting.pop(name)
+            if self.found.frail:
+                self.found.inconclusive.setdefault(name, _FRAIL)
+            elif not self._go_on(name, one.line(), None):
+                continue
+            ready.extend(self._freed(name))
 
     def _lines(self) -> Iterable[_Waiting]:
         found, wishes = self.found, self.wishes
@@ -162,7 +172,9 @@ class Survey:
             rest = range(1, len(portions(version)))
             if version < Version.TLS12:
                 name = version.word + _RARE
-                yield _line(name, (), lines.version, found, wishes, version, rest)
+                # A verdict has no time to wait; a whole survey asks what is left open alone.
+                after = (version.word,) if wishes.full else ()
+                yield _line(name, after, lines.version, found, wishes, version, rest)
         yield _line("small hello", both, lines.small, found, wishes)
         every = [version.word for version in asked]
         every += [version.word + _RARE for version in asked if version < Version.TLS12]
@@ -207,10 +219,13 @@ class Survey:
         last = [*whole, _AGAIN, "renegotiation before"]
         yield _line("client certificate", last, key_exchanges.client_certificate, found, wishes)
         if not facts.isdisjoint({"dhe", "dh_bits"}):
-            yield _line("dhe", (), suite_lines.dhe, found, wishes, Version.TLS12)
+            places = range(len(portions(Version.TLS12)))
+            enumerated = [f"{Version.TLS12.word} suites {place}" for place in places]
+            yield _line("dhe", enumerated, suite_lines.dhe, found, wishes, Version.TLS12)
             yield _line("dhe before", [*every, "dhe"], suite_lines.dhe_before, found, wishes)
         if "post_quantum" in facts:
-            yield _line("post-quantum", both[1:], group_lines.post_quantum, found, wishes)
+            shown = (*both[1:], f"{Version.TLS13.word} groups") if "groups" in facts else both[1:]
+            yield _line("post-quantum", shown, group_lines.post_quantum, found, wishes)
         if "alpn" in facts:
             yield _line("alpn", both[:1], lines.alpn, found, wishes)
         for fact, name in (("sni_missing", ""), ("sni_wrong", WRONG_NAME)):
@@ -233,11 +248,6 @@ class Survey:
 
 def _line(name: str, after: Iterable[str], line: Callable[..., Line], *given: object) -> _Waiting:
     return _Waiting(name, frozenset(after), partial(line, *given))
-
-
-def one_may(waiting: _Waiting, done: set[str], known: set[str]) -> bool:
-    """Whether everything has ended that it comes after; what is not in the plan holds nobody up."""
-    return waiting.after & known <= done
 
 
 def _spoken(answer: Answer) -> bool:

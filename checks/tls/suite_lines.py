@@ -153,7 +153,14 @@ def named_fields(found: Findings, wishes: Wishes, asked: Version) -> Line:
 
 
 def dhe(found: Findings, wishes: Wishes, asked: Version) -> Line:
-    """Is finite-field DHE accepted from who lists curves alone, and with how large a prime?"""
+    """Is finite-field DHE accepted from who lists curves alone, and with how large a prime?
+
+    Where every suite that such a client gets is known, and DHE is not among them, it is not.
+    """
+    seen = any(SUITES[code].exchange == "DHE" for code in found.seen.get(asked, ()))
+    if _enumerated(found, asked) and not found.groups_for(asked) and not seen:
+        found.dhe = False
+        return
     offer = hello(asked, suites_by(asked, "DHE"), wishes)
     answer = yield from ask(found, Question(name="dhe", hello=offer, until="done"))
     if isinstance(answer, Accepted):
@@ -161,6 +168,12 @@ def dhe(found: Findings, wishes: Wishes, asked: Version) -> Line:
         found.dhe, found.dh_bits = True, answer.dh_bits
     elif isinstance(answer, Refused):
         found.dhe = False
+
+
+def _enumerated(found: Findings, asked: Version) -> bool:
+    """Whether each suite of a version is certainly accepted or refused."""
+    parts = (found.portions.get((asked, place)) for place in range(len(portions(asked))))
+    return all(part is not None and part.complete for part in parts)
 
 
 def dhe_before(found: Findings, wishes: Wishes) -> Line:

@@ -5,8 +5,7 @@ again after a pause. The visit ends exactly once: surveyed, cut off, or by a fau
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from checks.connection import internal
@@ -86,8 +85,10 @@ class Visit:
 
     def proceed(self, now_ns: int) -> None:
         """See `turns.Visitor`: connect and ask."""
-        with self._boundary():
+        try:
             self._ask(now_ns)
+        except Exception as error:  # noqa: BLE001 - a probe's boundary: it ends no other visit
+            self._end(internal(error))
 
     def _ask(self, now_ns: int) -> None:
         asked = self._ready.popleft()
@@ -126,19 +127,13 @@ class Visit:
         """A pause is over, unless the visit has ended meanwhile."""
         if self._pauses.pop(asked.number, None) is None:
             return
-        with self._boundary():
+        try:
             if self.survey.worth(asked):
                 self._ready.append(asked)
             else:
                 self.survey.give_up(asked.number)
                 self._refill(now_ns)
             self._go_on(now_ns)
-
-    @contextmanager
-    def _boundary(self) -> Iterator[None]:
-        """A defect of ours ends this visit, by its fault, and no other."""
-        try:
-            yield
         except Exception as error:  # noqa: BLE001 - a probe's boundary
             self._end(internal(error))
 
@@ -157,11 +152,13 @@ class Visit:
         if isinstance(answer, Fault):
             self._end(answer)
             return
-        with self._boundary():
+        try:
             self._note(asking, answer, now_ns)
             self.survey.answer(asking.asked.number, answer)
             self._refill(now_ns)
             self._go_on(now_ns)
+        except Exception as error:  # noqa: BLE001 - a probe's boundary
+            self._end(internal(error))
 
     def _note(self, asking: Asking, answer: Answer, now_ns: int) -> None:
         """Times of the first connection, and whether the server minds so many."""

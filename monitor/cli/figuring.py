@@ -53,17 +53,18 @@ def sla(
     Example: sasando sla --period 2026-10 --target dukcapil-fo
     """
     from monitor.accounting import AccountingError
+    from monitor.cli.outside import tell_outside
     from monitor.clock import SystemClock
     from monitor.figures import Asked, figures, wanted
     from monitor.figures_shown import figures_shown
     from monitor.history import Histories
     from monitor.ledger.signer import encode_base64
-    from monitor.store.account import account, count_probes
+    from monitor.store.account import account, began, count_probes
     from policies.period import PeriodError, calendar_period, day_of, parse_period
 
     language = preferred_language(lang)
-    configuration = load_configuration(config)
-    zone, now_us = configuration.agent.timezone, SystemClock().wall_us()
+    agent = load_configuration(config).agent
+    url, zone, now_us = agent.store_url(), agent.timezone, SystemClock().wall_us()
     try:
         named = parse_period(period, zone) if period else None
     except PeriodError:
@@ -73,9 +74,9 @@ def sla(
     if start > now_us:
         raise CommandError("sla.future", BAD_INPUT, value=asked_period.text)
     try:
-        read = account(configuration.agent.store_url(), start, end)
+        read = account(url, start, end)
     except AccountingError as error:
-        raise CommandError("sla.no-terms", BAD_INPUT, why=str(error)) from None
+        raise CommandError("sla.no-terms", BAD_INPUT, why=error.reason) from None
     unknown = [name for name in targets or () if name not in read.accounting.targets]
     if unknown:
         raise CommandError("sla.unknown-target", BAD_INPUT, name=unknown[0])
@@ -83,7 +84,9 @@ def sla(
     histories = Histories(read.ledgered, asked.until_us, read.accounting.renamed())
     chosen = frozenset(targets) if targets else None
     wishes = wanted(read.accounting, histories, asked, chosen)
-    counted = count_probes(configuration.agent.store_url(), read, wishes, asked.until_us)
+    counted = count_probes(url, read, wishes, asked.until_us)
+    began_us = start if read.ledgered.intervals else began(url, read)
+    tell_outside(asked_period, began_us, read.reached_us, language)
     found = list(figures(read.accounting, histories, asked, chosen, counted))
     if as_json:
         shown = figures_shown(read.accounting, asked, found)

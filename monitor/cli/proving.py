@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +24,7 @@ from monitor.cli.resuming import keeper_in
 from monitor.cli.sentences import sentences
 from monitor.cli.single import is_proof_file, print_proof, prove, verify_proof
 from monitor.cli.sources import (
+    Outside,
     Progress,
     anchored,
     configured_witnesses,
@@ -35,7 +35,7 @@ from monitor.cli.sources import (
     source_at,
 )
 from monitor.cli.succeeding import print_chain, prove_chain, succeed
-from monitor.cli.trust import keys_of, trusted, verifiers_of
+from monitor.cli.trust import keys_of, trusted, verifiers_of, witnesses_at
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -193,22 +193,6 @@ def verify(
     raise typer.Exit(EXIT_CODES[verdict])
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What the caller trusts, as the command line has it."""
-
-    key: str | None
-    checkpoints: Sequence[Path]
-    mark: Path | None
-    witnesses: Sequence[str]
-    tsa: Sequence[Path]
-    config: Path | None
-    rejudge: bool = False
-    """Whether to judge the observations again."""
-    resume: Path | None = None
-    """Where to keep how far it came."""
-
-
 def _verified(
     paths: Sequence[str],
     extra: tuple[Path | None, Sequence[Path]],
@@ -227,7 +211,7 @@ def _verified(
         print_proof(told, lang, as_json=as_json)
         return str(told["verdict"])
     if len(paths) > 1:
-        chain = prove_chain(paths, key, outside.checkpoints, outside.mark, config, lang)
+        chain = prove_chain(paths, outside, lang)
         print_chain(chain, lang, as_json=as_json)
         return chain.verdict
     proof = _proof(paths[0], archives, outside, lang)
@@ -254,7 +238,7 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
 
     judged = None if "://" in path else Path(path)
     verifiers = trusted(outside.key, outside.config, judged)
-    named = [one for place in outside.witnesses for one in _witnesses(place, judged)]
+    named = [one for place in outside.witnesses for one in witnesses_at(place, judged)]
     keyed = outside.key is not None
     marked, own_marks = marks(outside.mark, outside.config, keyed, lang)
     with ExitStack() as stack:
@@ -285,18 +269,6 @@ def _proof(path: str, archives: Sequence[Path], outside: Outside, lang: Language
         earlier = printable(first.previous.partition("\n")[0])
         tell("cli.verify-succeeds", lang, earlier=earlier, origin=first.origin)
     return proof
-
-
-def _witnesses(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
-    """The witnesses' keys of a line or a file; one that is a log's is refused."""
-    from monitor.ledger.errors import CheckpointError
-    from monitor.ledger.signer import KeyKind
-
-    found = trusted(place, None, judged)
-    for one in found:
-        if one.kind is not KeyKind.COSIGNATURE:
-            raise CheckpointError("ledger.witness-key", name=one.name)
-    return found
 
 
 def _audit(

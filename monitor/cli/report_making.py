@@ -8,15 +8,16 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.accounting import TEXT_NAME, AccountingError
-from monitor.boundary import boundary_of
+from monitor.boundary import boundary_of, reached
+from monitor.cli.archived import opened
 from monitor.cli.common import BAD_INPUT, CommandError
-from monitor.cli.sources import showing_progress
+from monitor.cli.sources import Progress, showing_progress
 from monitor.cli.trust import keys_of, verifiers_of
 from monitor.clock import SystemClock
 from monitor.config.configuration import Agent, Configuration
@@ -37,9 +38,10 @@ from monitor.report.files import rendered
 from monitor.report.gather import Gathered, gather
 from monitor.report.readme import Signed, readmes
 from monitor.rulebook import RULES_TEXT, RulebookError
+from monitor.spoken import moment
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
-from monitor.text import Language, say
+from monitor.text import Language, Reason, say
 from monitor.walk import row_above
 from policies.period import Period
 
@@ -62,6 +64,8 @@ class Wish:
     lang: Language
     sign: Callable[[bytes], bytes] | None = None
     """Signs a PDF."""
+    archives: Sequence[Path] = ()
+    """Exported logs to report from, instead of the configured one: what was pruned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,9 @@ class Made:
     size: int
     root: bytes
     until_us: int
+    began_us: int | None
+    """The oldest and the newest moment that the log tells of."""
+    reached_us: int
 
     @property
     def root_text(self) -> str:
@@ -106,18 +113,15 @@ def _make(wish: Wish, growing: Path) -> Made:
     keys = keys_of(verifiers_of(str(agent.trusted_key)), agent.origin)
     with ExitStack() as stack:
         progress = stack.enter_context(showing_progress(say("report.progress-reading", wish.lang)))
-        note = anchor.read(agent.high_water_mark)
-        source: Source
-        if "bundle" in wish.formats:
-            export(agent.store_url(), growing / LOG, progress, note)
-            source = stack.enter_context(ExportedLog(growing / LOG))
-        else:
-            source = stack.enter_context(closing(PinnedDatabase(agent.store_url())))
-        head, note = _head(source, note, keys)
+        source, log, (head, note) = stack.enter_context(
+            _reported(wish, growing / LOG, keys, progress)
+        )
         # After the log was pinned: no entry of it is younger than the moment until which it holds.
         now_us = SystemClock().wall_us()
         asked = Asked(period=wish.period, until_us=min(now_us, wish.period.window[1]))
         found = _gathered(source, head, asked, lambda done: progress(done, head.size))
+        if wish.archives:
+            _require_reached(found, wish)
         # The same pinned entries again: they have led to the signed root already.
         report = report_of(
             found, asked, head.root, source.record, lambda: source.entries(head.size)
@@ -127,17 +131,56 @@ def _make(wish: Wish, growing: Path) -> Made:
             signed = {n: wish.sign(content) for n, content in files.items() if n.endswith(".pdf")}
             files |= signed
         if "bundle" in wish.formats:
-            vouched = _signed(growing / LOG, keys, found)
+            vouched = _signed(log, keys, found)
             whole = {**readmes(report, vouched), **_beside(found, source, vouched)}
             whole |= _roots(agent)
             whole |= {f"report/{name}": content for name, content in files.items()}
-            write_bundle(growing / BUNDLE, whole, growing / LOG)
+            write_bundle(growing / BUNDLE, whole, log)
     for name, content in files.items():
         (growing / name).write_bytes(content)
     digests = {name: hashlib.sha256(content).digest() for name, content in files.items()}
     if "bundle" in wish.formats:
         digests[BUNDLE] = _digest(growing / BUNDLE)
-    return Made(files=digests, size=head.size, root=head.root, until_us=asked.until_us)
+    return Made(
+        files=digests,
+        size=head.size,
+        root=head.root,
+        until_us=asked.until_us,
+        began_us=found.began_us,
+        reached_us=reached(found.fold),
+    )
+
+
+@contextmanager
+def _reported(
+    wish: Wish, log: Path, keys: Sequence[Verifier], progress: Progress
+) -> "Iterator[tuple[Source, Path, tuple[Checkpoint, bytes]]]":
+    """What is reported from, where it lies for a bundle, and its newest checkpoint."""
+    agent, bundled = wish.configuration.agent, "bundle" in wish.formats
+    if wish.archives:
+        with opened(wish.archives) as archives:
+            # The newest one's own: the log, and the high-water mark, have gone on.
+            head = _head(archives.newest, None, keys)
+            yield archives.source, archives.join(log) if bundled else log, head
+        return
+    mark = anchor.read(agent.high_water_mark)
+    if bundled:
+        export(agent.store_url(), log, progress, mark)
+    with ExportedLog(log) if bundled else closing(PinnedDatabase(agent.store_url())) as source:
+        yield source, log, _head(source, mark, keys)
+
+
+def _require_reached(found: Gathered, wish: Wish) -> None:
+    """CommandError where the period goes on after the newest moment that the archives tell of."""
+    reached_us = reached(found.fold)
+    if reached_us < wish.period.window[1]:
+        until = moment(reached_us, wish.period.zone, wish.lang)
+        told = {
+            "folder": ", ".join(map(str, wish.archives)),
+            "period": wish.period.text,
+            "until": until,
+        }
+        raise CommandError("report.archive-ends", BAD_INPUT, **told)
 
 
 def _head(
@@ -178,11 +221,11 @@ def _gathered(
     except (AccountingError, RulebookError) as error:
         if error.code.startswith("report."):
             raise
-        raise CommandError("sla.no-terms", BAD_INPUT, why=str(error)) from error
+        raise CommandError("sla.no-terms", BAD_INPUT, why=error.reason) from error
     except EntryError as error:
-        raise CommandError("report.entries", BAD_INPUT, why=str(error)) from error
+        raise CommandError("report.entries", BAD_INPUT, why=error.reason) from error
     if found.size != head.size or rooted.root() != head.root:
-        why = f"{found.size} entries do not lead to the signed root of {head.size}"
+        why = Reason("entry.root", {"count": found.size, "size": head.size})
         raise CommandError("report.entries", BAD_INPUT, why=why)
     return found
 

@@ -66,6 +66,15 @@ def report(
             show_default=False,
         ),
     ] = None,
+    archives: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--archive",
+            metavar="DIR",
+            help="Report from this archive of what was pruned, not from the log; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     lang: LangOption = None,
@@ -77,6 +86,7 @@ def report(
 
     Example: sasando report --period 2026-10 --out ./report-2026-10
     """
+    from monitor.cli.outside import tell_outside
     from monitor.cli.report_making import Wish, make
 
     configuration, language = load_configuration(config), preferred_language(lang)
@@ -88,8 +98,10 @@ def report(
         folder=out,
         lang=language,
         sign=_signing(sign, passphrase, formats),
+        archives=archives or (),
     )
     made = make(wish)
+    tell_outside(wish.period, made.began_us, made.reached_us, language)
     entry = None if draft else _issued(configuration, wish.period, made)
     if as_json:
         print_json(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
     from monitor.source import Anchored, Source
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the caller trusts, as the command line has it."""
+
+    key: str | None
+    checkpoints: Sequence[Path]
+    mark: Path | None
+    witnesses: Sequence[str]
+    tsa: Sequence[Path]
+    config: Path | None
+    rejudge: bool = False
+    """Whether to judge the observations again."""
+    resume: Path | None = None
+    """Where to keep how far it came."""
 
 
 def is_bundle(place: Path) -> bool:

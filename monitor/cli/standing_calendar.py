@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from monitor.text import Language, say
+from monitor.text import Language, say, values_of
 
 if TYPE_CHECKING:
     from monitor.config.configuration import Agent, Configuration
@@ -62,7 +62,7 @@ def calendar_lines(jobs: Sequence[Mapping[str, Any]], local: Local, lang: Langua
         values = {"job": one["job"], "next": local(one["next"]), "over": local(one["over"])}
         said.append(say(key, lang, **values))
         if one["trouble"]:
-            why = say(one["trouble"]["code"], lang, **one["trouble"]["values"])
+            why = say(one["trouble"]["code"], lang, **values_of(one["trouble"]["values"]))
             failed = {"attempts": one["attempts"], "failed": local(one["failed"])}
             said.append(say("cli.now-job-failing", lang, job=one["job"], why=why, **failed))
     return said

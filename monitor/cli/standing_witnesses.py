@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from monitor.text import Language, say
+from monitor.text import Language, say, values_of
 
 if TYPE_CHECKING:
     from monitor.config.configuration import Agent
@@ -62,7 +62,7 @@ def witness_lines(
             say(key, lang, name=one["name"], size=one["size"] or 0, moment=local(one["at"]))
         )
         if one["trouble"]:
-            why = say(one["trouble"]["code"], lang, **one["trouble"]["values"])
+            why = say(one["trouble"]["code"], lang, **values_of(one["trouble"]["values"]))
             key = "cli.now-witness-conflict" if one["conflict"] else "cli.now-witness-failing"
             said.append(say(key, lang, name=one["name"], why=why, failed=local(one["failed"])))
     return said

@@ -18,8 +18,16 @@ from monitor.cli.common import (
     printable,
     tell,
 )
-from monitor.cli.sources import anchored, marks, showing_progress, source_at
-from monitor.cli.trust import keys_of, trusted, verifiers_of
+from monitor.cli.sources import (
+    Outside,
+    anchored,
+    configured_witnesses,
+    marks,
+    roots_of,
+    showing_progress,
+    source_at,
+)
+from monitor.cli.trust import keys_of, trusted, verifiers_of, witnesses_at
 from monitor.text import Language, preferred_language, say
 
 if TYPE_CHECKING:
@@ -151,25 +159,23 @@ def _told(one: "Handover", lang: Language) -> list[str]:
     return [*said, say("verify.handover-unknown", lang, **values)]
 
 
-def prove_chain(
-    paths: Sequence[str],
-    key: str | None,
-    checkpoints: Sequence[Path],
-    mark: Path | None,
-    config: Path | None,
-    lang: Language,
-) -> ChainProof:
+def prove_chain(paths: Sequence[str], outside: Outside, lang: Language) -> ChainProof:
     """Verify every log of a chain and what each says of the one before."""
     from monitor.succession import handover, in_order, opening, told_as_lost
 
+    witnesses: list[Verifier] = []
     for path in paths:
-        verifiers = trusted(key, config, None if "://" in path else Path(path))
+        judged = None if "://" in path else Path(path)
+        verifiers = trusted(outside.key, outside.config, judged)
+        witnesses = [one for at in outside.witnesses for one in witnesses_at(at, judged)]
+    origin, marked = marks(outside.mark, outside.config, outside.key is not None, lang)
     with ExitStack() as stack:
         sources = [stack.enter_context(source_at(path)) for path in paths]
         found = [opening(source) for source in sources]
         order = in_order(found)
         logs = [(sources[at], one) for at in order if (one := found[at]) is not None]
-        elsewhere = [anchored(file) for file in (*checkpoints, *([mark] if mark else []))]
+        elsewhere = [anchored(file) for file in outside.checkpoints]
+        elsewhere += marked if outside.mark else []
         named: dict[str, list[Anchored]] = {one.origin: [] for _, one in logs}
         handovers = []
         for (source, earlier), (_, later) in pairwise(logs):
@@ -178,13 +184,15 @@ def prove_chain(
             handovers.append(told)
             named[earlier.origin] += [note] if note is not None else []
             elsewhere = [one for one in elsewhere if not told_as_lost(one.note, told, own)]
+        if origin in named:
+            named[origin] += marked
         proofs = [
             _prove(
                 source,
-                one,
-                verifiers,
+                keys_of(verifiers, one.origin),
                 [*_of(one, elsewhere), *named[one.origin]],
-                (key, config, mark),
+                witnesses,
+                outside,
                 lang,
             )
             for source, one in logs
@@ -201,21 +209,20 @@ def _of(log: "LogOpened", notes: "Sequence[Anchored]") -> "list[Anchored]":
 
 def _prove(
     source: "Source",
-    log: "LogOpened",
-    verifiers: "Sequence[Verifier]",
+    own: "Sequence[Verifier]",
     anchors: "list[Anchored]",
-    asked: tuple[str | None, Path | None, Path | None],
+    witnesses: "Sequence[Verifier]",
+    outside: Outside,
     lang: Language,
 ) -> "Proof":
+    """One log of the chain, by its own keys; what the configuration trusts is for its own log."""
     from monitor.verify import verify
 
-    key, config, mark = asked
-    own = keys_of(verifiers, log.origin)
-    if mark is None:
-        origin, found = marks(None, config, key is not None, lang)
-        anchors += found if origin == log.origin else []
+    keyed = outside.key is not None or outside.mark is not None
+    named = witnesses or configured_witnesses(outside.config, own[0], keyed)
+    roots = roots_of(outside.tsa, outside.config, own[0], keyed)
     with showing_progress(say("cli.verify-progress", lang)) as progress:
-        return verify(source, own, anchors, progress)
+        return verify(source, own, anchors, progress, named, roots=roots)
 
 
 def print_chain(proof: ChainProof, lang: Language, *, as_json: bool) -> None:

@@ -36,6 +36,18 @@ def trusted(key: str | None, directory: Path | None, judged: Path | None) -> "tu
     return verifiers_of(place)
 
 
+def witnesses_at(place: str, judged: Path | None) -> "tuple[Verifier, ...]":
+    """The witnesses' keys of a line or a file; one that is a log's is refused."""
+    from monitor.ledger.errors import CheckpointError
+    from monitor.ledger.signer import KeyKind
+
+    found = trusted(place, None, judged)
+    for one in found:
+        if one.kind is not KeyKind.COSIGNATURE:
+            raise CheckpointError("ledger.witness-key", name=one.name)
+    return found
+
+
 def keys_of(verifiers: "Iterable[Verifier]", origin: str) -> "tuple[Verifier, ...]":
     """The keys of one log, the outgoing ones too; CommandError where there is none."""
     own = tuple(one for one in verifiers if one.name == origin)

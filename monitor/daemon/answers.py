@@ -1,11 +1,9 @@
 """What the daemon answers on its control socket."""
 
 import asyncio
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from checks.base import Assignment
@@ -13,41 +11,32 @@ from checks.table import KINDS
 from monitor.config.configuration import Configuration
 from monitor.config.judging import needs_told
 from monitor.daemon import declaring, issuing, jobs, rotating, show, silencing
+from monitor.daemon.calendar import Calendar
 from monitor.daemon.control import Answer, ControlError, Told
 from monitor.daemon.drilling import Drills
 from monitor.daemon.ondemand import act_of, probe_at, shown
 from monitor.daemon.plan import Item, item_of, rules_of
-from monitor.daemon.redundant import Month, Site, month_of, series_of, site_shown, stored_of
-from monitor.daemon.reloading import refusal
-from monitor.daemon.silencing import silences_shown
-from monitor.derive import Fold
-from monitor.labels import UNREACHABLE
-from monitor.ledger.entry import LabelSet
-from monitor.model import Kind, State, Target
+from monitor.daemon.reloading import Reloading
+from monitor.daemon.shared import Shared
+from monitor.daemon.standing import latest, redundancy, standing
+from monitor.model import Kind, Target
 from monitor.nearest import unknown
-from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
-from monitor.store.glance import Incidents, recent_incidents, spans_since
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
+from monitor.store.glance import Incidents, recent_incidents
 
 MOST_INCIDENTS = 10_000
-HOUR_S = 3_600
-DAY_S = 86_400
 _SCHEMES = {"https": ("http", "tls")}
 """The checks that look at a bare URL of a scheme that is not the name of one."""
-COMMIT_US = 3_000_000
-"""What is seen may wait so long for its commit before `now` doubts it."""
 UNNUMBERED = -1
 """Series number of a bare target: it is in no inventory, and its observation in no batch."""
 
 
-def answers(daemon: "Daemon") -> Mapping[str, Answer]:
+def answers(daemon: Shared, calendar: Calendar, reloading: Reloading) -> Mapping[str, Answer]:
     """Every command of the socket."""
 
     async def now(_request: Mapping[str, Any], _author: str) -> Any:
-        return {**standing(daemon), "redundancy": await redundancy(daemon)}
+        stands = standing(daemon, calendar, reloading)
+        return {**stands, "redundancy": await redundancy(daemon)}
 
     async def incidents(request: Mapping[str, Any], _author: str) -> Any:
         limit = request.get("limit", 100)
@@ -58,8 +47,8 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
         targets = daemon.plan.configuration.targets
         return show.incidents(seen.incidents, seen.labels, targets, seen.held)
 
-    async def latest(request: Mapping[str, Any], _author: str) -> Any:
-        return _latest(daemon, str(request.get("target", "")))
+    async def newest(request: Mapping[str, Any], _author: str) -> Any:
+        return latest(daemon, str(request.get("target", "")))
 
     async def check(request: Mapping[str, Any], author: str) -> Any:
         return await checked(daemon, request, author)
@@ -67,17 +56,17 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     return {
         "now": now,
         "incidents": incidents,
-        "latest": latest,
+        "latest": newest,
         "check": check,
         **declaring.answers(daemon),
         **silencing.answers(daemon),
-        **issuing.answers(daemon),
-        **jobs.answers(daemon),
+        **issuing.answers(daemon, calendar.jobs.issued),
+        **jobs.answers(calendar.jobs),
         **rotating.answers(daemon),
     }
 
 
-def told(daemon: "Daemon") -> Mapping[str, Told]:
+def told(daemon: Shared) -> Mapping[str, Told]:
     """Every command of the socket that takes its time."""
     return {"drill": Drills(daemon).answer}
 
@@ -208,7 +197,7 @@ def _text(value: object) -> str:
     raise ControlError("cli.request")
 
 
-async def checked(daemon: "Daemon", request: Mapping[str, Any], author: str) -> Any:
+async def checked(daemon: Shared, request: Mapping[str, Any], author: str) -> Any:
     """Probe now, append the act, answer with the observations."""
     asked = asked_of(request)
     items = select_items(
@@ -219,7 +208,7 @@ async def checked(daemon: "Daemon", request: Mapping[str, Any], author: str) -> 
         asked.tags,
     )
     items = in_full(items, asked.full)
-    daemon.require_writing()
+    daemon.entries.require_writing()
     items, outcomes = await probe_at(items, daemon.probers, asked.address, ticking=True)
     anchor = daemon.recorder.anchor
     act, records = act_of(
@@ -230,154 +219,5 @@ async def checked(daemon: "Daemon", request: Mapping[str, Any], author: str) -> 
         asked.reason,
         anchor.wall_at(daemon.clock.boottime_ns()),
     )
-    index = await daemon.appended(act, records)
+    index = await daemon.entries.appended(act, records)
     return shown(items, outcomes, anchor, daemon.plan.configuration.agent.vantage, index)
-
-
-def standing(daemon: "Daemon") -> dict[str, Any]:
-    """What stands now: series, incidents, the agent's own health."""
-    configuration, seen = daemon.plan.configuration, daemon.recorder.accumulator
-    now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
-    late, counters = daemon.runner.lateness.total(), daemon.runner.counters()
-    return {
-        "origin": configuration.agent.origin,
-        "vantage": configuration.agent.vantage,
-        "at": show.rfc3339(now_us),
-        "uptime_s": (now_us - daemon.started_us) // 1_000_000,
-        "series": [_series(daemon, item, now_us) for item in daemon.plan.items.values()],
-        "incidents": show.incidents(
-            list(daemon.writer.view.incidents.values()),
-            list(seen.book.labels.values()),
-            configuration.targets,
-            daemon.writer.view.holds.held,
-        ),
-        "silences": silences_shown(daemon.writer.view.holds),
-        "labels": [
-            {
-                "label": label.label,
-                "target": label.target,
-                "cause": label.cause,
-                "since": show.rfc3339(label.since_us),
-            }
-            for label in seen.book.labels.values()
-        ],
-        "ledger": _ledger(daemon, now_us),
-        "engine": {
-            "late_p50_ms": late.p50_ms,
-            "late_p99_ms": late.p99_ms,
-            "late_max_ms": late.max_ms,
-            "in_flight": daemon.runner.under_way,
-            "waiting": daemon.runner.waiting,
-            "skipped": counters["skipped"] + counters["overload"],
-        },
-        "lost": dict(seen.lost_ever),
-        "counters": daemon.probers.counters(),
-        "notes": daemon.probers.notes(),
-        "trouble": daemon.committing.trouble.code if daemon.committing.trouble else None,
-        "calendar": daemon.calendar.told(),
-        "alerts_waiting": daemon.sender.waiting(),
-        "routes": [show.route(record) for record in daemon.sender.records()],
-        "configuration": {
-            "refused": daemon.refused is not None,
-            "reloads": daemon.reloads,
-            "problems": refusal(daemon.refused, configuration.agent.language)
-            if daemon.refused is not None
-            else [],
-        },
-    }
-
-
-async def redundancy(daemon: "Daemon") -> list[dict[str, Any]]:
-    """The redundant sites; the month is null where the store cannot be read at present."""
-    sites = list(daemon.legs.sites())
-    if not sites:
-        return []
-    now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
-    month = month_of(now_us, daemon.plan.configuration.agent.timezone)
-    fold = daemon.writer.view  # taken first: what is read later may only be newer
-    labels = dict(daemon.recorder.accumulator.book.labels)
-    # A month of links that flap is seconds of reading and adding up: not on the loop.
-    return await asyncio.to_thread(_sites, daemon.ledger.url, sites, labels, fold, month)
-
-
-def _sites(
-    url: str,
-    sites: Sequence[Site],
-    labels: Mapping[tuple[str, str], LabelSet],
-    fold: Fold,
-    month: Month,
-) -> list[dict[str, Any]]:
-    series = series_of(site.plans for site in sites)
-    try:
-        read = spans_since(url, series, UNREACHABLE, month.started_us)
-    except StoreError:
-        stored = None
-    else:
-        stored = stored_of(*read)
-    return [site_shown(site, labels, fold, stored, month) for site in sites]
-
-
-def _series(daemon: "Daemon", item: Item, now_us: int) -> dict[str, Any]:
-    view = daemon.writer.view
-    state, since_us, last_us = view.current(item.number)
-    seen = daemon.recorder.accumulator.latest.get(item.number)
-    covered_us = (
-        max(last_us, seen.at_us if seen else 0) + item.assignment.settings.interval * 3 // 2
-    )
-    if state is not State.UNOBSERVED and covered_us + COMMIT_US < now_us:
-        state, since_us = State.UNOBSERVED, view.until_us(item.number)
-    reasons = [
-        reason
-        for verdict in (seen.judgement.verdicts if seen else ())
-        for reason in getattr(verdict, "reasons", ())
-    ]
-    fault = seen.outcome.fault if seen else None
-    return {
-        "target": item.target.key,
-        "name": item.target.name,
-        "kind": item.target.kind.value,
-        "site": item.target.site,
-        "check": item.kind.name,
-        "family": int(item.assignment.family),
-        "state": state.word,
-        "since": show.rfc3339(since_us) if since_us else None,
-        "last": show.rfc3339(seen.at_us if seen else last_us) if seen or last_us else None,
-        "reasons": reasons,
-        "fault": fault.kind.value if fault else None,
-    }
-
-
-def _ledger(daemon: "Daemon", now_us: int) -> dict[str, Any]:
-    """Size and growth; both undefined until an hour of growth has been seen."""
-    agent = daemon.plan.configuration.agent
-    place = Path(place_of(daemon.ledger.url))
-    stored = daemon.stored_bytes()
-    free = shutil.disk_usage(place.parent).free if place.parent.is_dir() else None
-    since_us, before = daemon.growth_from(now_us)
-    age_s = (now_us - since_us) // 1_000_000
-    growth = (stored - before) * DAY_S // age_s if stored and age_s >= HOUR_S else None
-    return {
-        "size": daemon.ledger.size,
-        "checkpoint_size": daemon.ledger.size if daemon.ledger.note else None,
-        "bytes": stored or None,
-        "growth_bytes_per_day": growth,
-        "disk_free_bytes": free,
-        "days_left": free // growth if free is not None and growth and growth > 0 else None,
-        "retention_days": agent.retention_us // (DAY_S * 1_000_000),
-        "unsigned": daemon.committing.unsigned or None,
-        "witnesses": daemon.witnesses.told(),
-        "time_stamps": daemon.calendar.stamps(),
-    }
-
-
-def _latest(daemon: "Daemon", target: str) -> list[dict[str, Any]]:
-    """The newest observation of each series of a target."""
-    vantage = daemon.plan.configuration.agent.vantage
-    found = []
-    for item in daemon.plan.items.values():
-        seen = daemon.recorder.accumulator.latest.get(item.number)
-        if item.target.key == target and seen is not None:
-            found.append(
-                show.observation(item, vantage, seen.at_us, seen.outcome, seen.judgement, None)
-            )
-    return found

@@ -11,8 +11,9 @@ given up: its age is what people are told of.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import schedule
@@ -21,12 +22,11 @@ import structlog
 from monitor.calendar import Job, Run, due, next_us
 from monitor.config.configuration import Configuration
 from monitor.daemon.jobs import DIGEST, PRUNING, REPORTS, JobError, Jobs
+from monitor.daemon.shared import Shared
 from monitor.daemon.show import rfc3339
 from monitor.derive import STAMP
 from monitor.ledger.entry import CalendarRan
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
+from monitor.text import plain
 
 LOOK_S = 1
 FIRST_PAUSE_NS = 60_000_000_000
@@ -81,7 +81,7 @@ class Standing:
 class Calendar:
     """Every job of the configuration in force. On the loop only."""
 
-    def __init__(self, daemon: "Daemon", stamped: dict[str, tuple[int, bytes]]) -> None:
+    def __init__(self, daemon: Shared, stamped: Mapping[str, tuple[int, bytes]]) -> None:
         """`stamped`: as `Jobs`."""
         self._daemon = daemon
         self.jobs = Jobs(daemon, stamped)
@@ -153,7 +153,7 @@ class Calendar:
         self._failed(standing, run, error)
 
     def _failed(self, standing: Standing, run: Run, error: JobError) -> None:
-        why = {"code": error.code, "values": error.values}
+        why = {"code": error.code, "values": plain(error.values)}
         _log.error("job-failed", job=run.job, why=why, attempt=standing.attempts + 1)
         standing.attempts, standing.trouble = standing.attempts + 1, error
         standing.failed_us = self.jobs.now_us()
@@ -218,7 +218,9 @@ def shown(
         "next": rfc3339(next_us(job, zone, now_us)),
         "running": standing is not None and standing.running,
         "attempts": 0 if standing is None else standing.attempts,
-        "trouble": None if trouble is None else {"code": trouble.code, "values": trouble.values},
+        "trouble": None
+        if trouble is None
+        else {"code": trouble.code, "values": plain(trouble.values)},
         "failed": None if standing is None or trouble is None else rfc3339(standing.failed_us),
     }
 

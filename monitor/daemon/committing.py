@@ -18,6 +18,7 @@ from monitor.daemon.writer import Defect, Outcome, Writer
 from monitor.model import OutboxRow
 from monitor.store.errors import StoreBusyError, StoreError, StoreFullError
 from monitor.store.ledger import Commit, Committed
+from monitor.text import plain
 
 LONGEST_PAUSE_US = 30_000_000
 UNSIGNED_LIMIT_US = 10_000_000
@@ -139,7 +140,7 @@ class Committing:
         self.trouble = error
         self._pause_us = min(max(1_000_000, 2 * self._pause_us), LONGEST_PAUSE_US)
         self._retry_at_us = self._now_us() + self._pause_us
-        told = self._sender.emergency(_emergency(error), dict(error.values))
+        told = self._sender.emergency(_emergency(error), plain(error.values))
         if told:
             _log.warning("emergency-alert", code=_emergency(error), routes=told)
 

@@ -19,6 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from monitor.text import Reason, plain, values_of
+
 MAX_REQUEST_BYTES = 65_536
 MAX_CLIENTS = 64
 CLIENT_S = 10.0
@@ -34,7 +36,7 @@ Answer = Callable[[Mapping[str, Any], str], Awaitable[Any]]
 class ControlError(Exception):
     """A request that cannot be met; `code` is a key of the texts."""
 
-    def __init__(self, code: str, **values: str | int) -> None:
+    def __init__(self, code: str, **values: str | int | Reason) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = values
@@ -182,8 +184,8 @@ async def _listened(
         watching.cancel()
 
 
-def _error(code: str, values: Mapping[str, str | int] | None = None) -> dict[str, Any]:
-    return {"error": {"code": code, "values": dict(values or {})}}
+def _error(code: str, values: Mapping[str, str | int | Reason] | None = None) -> dict[str, Any]:
+    return {"error": {"code": code, "values": plain(values or {})}}
 
 
 def _free(path: Path) -> None:
@@ -246,7 +248,7 @@ class Call:
             except (OSError, ValueError) as error:
                 raise self._failed(error) from error
             if "error" in reply:
-                raise ControlError(reply["error"]["code"], **reply["error"]["values"])
+                raise ControlError(reply["error"]["code"], **values_of(reply["error"]["values"]))
             if "progress" not in reply:
                 return reply["result"]
             told(reply["progress"])

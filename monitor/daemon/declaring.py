@@ -8,11 +8,12 @@ other, so that two decisions on one exclusion cannot both be on their way.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.config.configuration import Configuration
 from monitor.daemon.control import Answer, ControlError
 from monitor.daemon.ondemand import REASON_LIMIT
+from monitor.daemon.shared import Shared
 from monitor.daemon.show import rfc3339
 from monitor.declared import EXCLUSION, MAINTENANCE, DeclarationRow, Declarations
 from monitor.derive import IncidentRow
@@ -29,9 +30,6 @@ from monitor.model import Kind
 from monitor.nearest import unknown
 from monitor.store.errors import StoreError
 from monitor.store.glance import declared_within, incident_by_id
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 MOST_TARGETS = 500
 MOST_OPEN = 1_000
@@ -216,7 +214,7 @@ def shown(row: DeclarationRow) -> dict[str, Any]:
     }
 
 
-def answers(daemon: "Daemon") -> Mapping[str, Answer]:
+def answers(daemon: Shared) -> Mapping[str, Answer]:
     """The commands of the socket that declare, and that tell what was declared."""
     turn = asyncio.Lock()
 
@@ -228,11 +226,11 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
                 configuration=daemon.plan.configuration,
                 declarations=daemon.writer.view.declarations,
                 incident=lambda number: incident if incident and incident.id == number else None,
-                now_us=daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns()),
+                now_us=daemon.now_us(),
                 author=author,
             )
             entry = declaration_of(request, desk)
-            return {"entry": await daemon.appended(entry, {})}
+            return {"entry": await daemon.entries.appended(entry, {})}
 
     async def declarations(request: Mapping[str, Any], _author: str) -> Any:
         rows = await asyncio.to_thread(_declared, daemon.ledger.url, request)

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from checks.base import Prober
 from checks.table import KINDS
@@ -13,12 +13,10 @@ from monitor.config.configuration import Drill
 from monitor.daemon.control import Listener
 from monitor.daemon.drill_sample import NumberedSample, PathLooks
 from monitor.daemon.drill_show import detail_of
+from monitor.daemon.shared import Shared
 from monitor.drill import TIMEOUT_US, Fate
 from monitor.drill_record import to_record
 from monitor.model import FaultKind, Kind, State
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 TICK_S = 0.01
 TELL_US = 250_000
@@ -37,7 +35,7 @@ class Running:
     a reload took the declaration away; "scope" when the address may no longer be probed; "defect".
     """
 
-    daemon: "Daemon"
+    daemon: Shared
     for_us: int
     drill: Drill
     address: str
@@ -171,9 +169,9 @@ class Running:
         )
 
 
-def link_states(daemon: "Daemon", link: str) -> dict[str, str]:
+def link_states(daemon: Shared, link: str) -> dict[str, str]:
     """The newest state of every link of a link's site; one that is too old is unobserved."""
-    now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+    now_us = daemon.now_us()
     site = daemon.plan.configuration.targets[link].site
     found: dict[str, set[State]] = {}
     for item in daemon.plan.items.values():

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -23,12 +23,10 @@ from monitor.daemon.control import ControlError, Listener
 from monitor.daemon.drill_run import Running
 from monitor.daemon.drill_show import shown
 from monitor.daemon.ondemand import REASON_LIMIT
+from monitor.daemon.shared import Shared
 from monitor.ledger.entry import OperatorAct
 from monitor.model import Family, Fault, FaultKind, Kind
 from monitor.nearest import unknown
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 LEAST_US = 1_000_000
 MOST_US = 1_800_000_000
@@ -70,7 +68,7 @@ def asked_of(request: Mapping[str, Any]) -> Asked:
 class Drills:
     """Every drill of one daemon: one at a time."""
 
-    def __init__(self, daemon: "Daemon") -> None:
+    def __init__(self, daemon: Shared) -> None:
         self._daemon = daemon
         self._under_way = ""
 
@@ -84,7 +82,7 @@ class Drills:
         self._under_way = asked.link
         try:
             address = await self._address(asked, drill, author)
-            self._daemon.require_writing()
+            self._daemon.entries.require_writing()
             return await self._carried_out(asked, drill, address, author, listener)
         finally:
             self._under_way = ""
@@ -151,13 +149,13 @@ class Drills:
         """The refusal, logged and on its way into the ledger; nothing was probed."""
         _log.warning("drill-refused", link=asked.link, author=author, why=code)
         with suppress(ControlError):  # the refusal stands, whether or not it can be written
-            self._daemon.require_writing()
+            self._daemon.entries.require_writing()
             detail = {"link": asked.link, "why": code}
             self._daemon.recorder.add(self._act("drill-refused", author, asked, detail))
         return ControlError(code, **values)
 
     def _act(self, act: str, author: str, asked: Asked, detail: Mapping[str, Any]) -> OperatorAct:
-        at_us = self._daemon.recorder.anchor.wall_at(self._daemon.clock.boottime_ns())
+        at_us = self._daemon.now_us()
         return OperatorAct(
             act=act, author=author, reason=asked.reason, at_us=at_us, detail=dict(detail)
         )
@@ -176,7 +174,9 @@ class Drills:
             "most_us": asked.most_us,
             "hook": asked.hook,
         }
-        begun = await self._daemon.appended(self._act("drill-begun", author, asked, declared), {})
+        begun = await self._daemon.entries.appended(
+            self._act("drill-begun", author, asked, declared), {}
+        )
         _log.info("drill-begun", link=asked.link, author=author, entry=begun)
         running = Running(
             daemon=self._daemon, for_us=asked.for_us, drill=drill, address=address, told=listener

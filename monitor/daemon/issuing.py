@@ -1,17 +1,15 @@
 """An issued report as an entry: which files, by their SHA-256, of which period and tree."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.daemon.control import Answer, ControlError
+from monitor.daemon.shared import Shared
 from monitor.ledger.entry import OperatorAct
 from monitor.ledger.merkle import HASH_BYTES
 from monitor.store.pruning import REPORT_ISSUED
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 MOST_FILES = 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -49,13 +47,13 @@ def _matched(form: re.Pattern[str], value: object) -> str:
     raise ControlError("report.issue")
 
 
-def answers(daemon: "Daemon") -> Mapping[str, Answer]:
-    """The command of the socket that issues."""
+def answers(daemon: Shared, issued: Callable[[str], None]) -> Mapping[str, Answer]:
+    """The command of the socket that issues; `issued` hears of the period beside its entry."""
 
     async def issue(request: Mapping[str, Any], author: str) -> Any:
-        at_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+        at_us = daemon.now_us()
         act, period = issue_of(request, author, at_us), str(request["period"])
-        beside = partial(daemon.calendar.jobs.issued, period)
-        return {"entry": await daemon.appended(act, {}, beside)}
+        beside = partial(issued, period)
+        return {"entry": await daemon.entries.appended(act, {}, beside)}
 
     return {REPORT_ISSUED: issue}

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -18,6 +18,7 @@ from monitor.calendar import Run
 from monitor.config.configuration import FolderPlan, TimeStampPlan
 from monitor.daemon import child, pruning_child, stamping
 from monitor.daemon.control import Answer, ControlError
+from monitor.daemon.shared import Shared
 from monitor.daemon.writer import Defect
 from monitor.derive import STAMP, IncidentRow
 from monitor.ledger.entry import CalendarRan, CheckpointStamped, Record
@@ -27,11 +28,9 @@ from monitor.ledger.stamp import Stamped
 from monitor.model import OutboxRow, Severity
 from monitor.stamped import TOLERANCE_US
 from monitor.store.errors import StoreError
-from monitor.store.glance import recent_incidents
+from monitor.store.glance import incidents_since
 from monitor.store.pruning import Prepared, Pruned, carry_out
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
+from monitor.text import Reason
 
 REPORTS, PRUNING, DIGEST = "reports", "pruning", "digest/"
 DAY_US = 86_400_000_000
@@ -39,6 +38,7 @@ REPORT_S, PRUNING_S = 3_600.0, 6 * 3_600.0
 """The longest that a child may take."""
 MOST_PREPARED = 1 << 30
 MOST_INCIDENTS = 5_000
+"""Incidents that are read for a digest, which names the first few; all of them are counted."""
 MOST_FOLDERS = 100
 CALENDAR = "calendar"
 """Author of what nobody asked for."""
@@ -48,7 +48,7 @@ _log = structlog.get_logger("sasando.calendar")
 class JobError(Exception):
     """A run that did not succeed; `code` is a key of the texts."""
 
-    def __init__(self, code: str, **values: str | int) -> None:
+    def __init__(self, code: str, **values: str | int | Reason) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = values
@@ -57,13 +57,13 @@ class JobError(Exception):
 class Jobs:
     """The work of one daemon's calendar. On the loop only."""
 
-    def __init__(self, daemon: "Daemon", stamped: Mapping[str, tuple[int, bytes]]) -> None:
+    def __init__(self, daemon: Shared, stamped: Mapping[str, tuple[int, bytes]]) -> None:
         """`stamped`: (size, reply) of each authority's newest token of earlier runs."""
         self._daemon = daemon
         self._ticket = ""
         self._reporting: Run | None = None
         self._over = asyncio.Event()
-        plans = daemon.start.configuration.agent.time_stamps
+        plans = daemon.plan.configuration.agent.time_stamps  # a reload cannot change them
         self.newest = {
             plan.name: stamping.newest_of(*stamped[plan.name])
             if plan.name in stamped
@@ -109,15 +109,14 @@ class Jobs:
 
     def now_us(self) -> int:
         """SLA time."""
-        daemon = self._daemon
-        return daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+        return self._daemon.now_us()
 
     async def _stamp(self, plan: TimeStampPlan) -> None:
         note = self._daemon.ledger.note
         if note is None:
             raise JobError("stamp.unsigned")
         try:
-            one = await stamping.ask(plan, note, self._daemon.start.configuration.agent.ca_file)
+            one = await stamping.ask(plan, note, self._daemon.plan.configuration.agent.ca_file)
         except LedgerError as error:
             raise JobError(error.code, **error.values) from error
         now_us = self.now_us()
@@ -140,23 +139,26 @@ class Jobs:
         daemon = self._daemon
         until_us = self.now_us()
         since_us = max(daemon.writer.view.runs.get(run.job, 0), until_us - 31 * DAY_US)
-        try:
-            found = await asyncio.to_thread(_incidents, daemon.ledger.url, since_us)
-        except StoreError as error:
-            raise JobError(error.code, **error.values) from error
         told = daemon.recorder.routes.get(route)
         if told is None:  # disabled, or its secret cannot be read: nobody is to be told
             await self.enter(self.ran(run, "nothing"))
             return
+        try:
+            found = await asyncio.to_thread(
+                incidents_since, daemon.ledger.url, since_us, told.severity, MOST_INCIDENTS
+            )
+        except StoreError as error:
+            raise JobError(error.code, **error.values) from error
         targets = daemon.plan.configuration.targets
-        noted = [
-            self._noted(row)
-            for row in found
-            if row.severity >= told.severity
-            and row.target in targets
-            and told.applies(targets[row.target])
-        ]
-        row = digest_row(daemon.recorder.origin, route, since_us, until_us, noted)
+        chosen = {key for key, target in targets.items() if told.applies(target)}
+        row = digest_row(
+            daemon.recorder.origin,
+            route,
+            (since_us, until_us),
+            [self._noted(row) for row in found.rows if row.target in chosen],
+            standing=found.count(chosen, standing=True),
+            over=found.count(chosen, standing=False),
+        )
         await self.enter(self.ran(run, "done"), rows=[row])
 
     def _noted(self, row: IncidentRow) -> Noted:
@@ -250,11 +252,11 @@ class Jobs:
         return outcome
 
 
-def answers(daemon: "Daemon") -> Mapping[str, Answer]:
+def answers(jobs: Jobs) -> Mapping[str, Answer]:
     """The command of the socket by which the pruning's process comes back."""
 
     async def prune(request: Mapping[str, Any], _author: str) -> Any:
-        done = await daemon.calendar.jobs.removed(request)
+        done = await jobs.removed(request)
         return {"entry": done.entry, "entries": done.entries}
 
     return {"prune": prune}
@@ -285,14 +287,3 @@ def _free(folder: Path, month: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     names = [month, *(f"{month}.{number}" for number in range(2, MOST_FOLDERS))]
     return next((folder / n for n in names if not (folder / n).exists()), folder / month)
-
-
-def _incidents(url: str, since_us: int) -> list[IncidentRow]:
-    """What stands, and what ended since a moment; the newest first."""
-    found = {
-        row.id: row
-        for only_open in (True, False)
-        for row in recent_incidents(url, only_open=only_open, limit=MOST_INCIDENTS).incidents
-        if row.ended_us is None or row.ended_us > since_us
-    }
-    return [found[number] for number in sorted(found, reverse=True)]

@@ -13,7 +13,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -24,14 +24,12 @@ from monitor.daemon.control import Answer, ControlError, account_of
 from monitor.daemon.keyring import signer_at
 from monitor.daemon.ondemand import REASON_LIMIT
 from monitor.daemon.reloading import refusal, require_same_log
+from monitor.daemon.shared import Shared
 from monitor.ledger.entry import KeyRotated
 from monitor.ledger.errors import LedgerError
 from monitor.ledger.signer import NoteSigner, Verifier
 from monitor.secret import SecretError
 from monitor.store.ledger import Commit, Committed
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 COMMIT_S = 30.0
 _log = structlog.get_logger("sasando.daemon")
@@ -45,7 +43,7 @@ class Heir:
     signer: NoteSigner
 
 
-def answers(daemon: "Daemon") -> Mapping[str, Answer]:
+def answers(daemon: Shared) -> Mapping[str, Answer]:
     """The command of the socket that rotates; one after the other."""
     turn = asyncio.Lock()
 
@@ -61,9 +59,9 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     return {"rotate": rotate}
 
 
-async def rotated(daemon: "Daemon", reason: str, author: str) -> dict[str, Any]:
+async def rotated(daemon: Shared, reason: str, author: str) -> dict[str, Any]:
     """Hand over to the configured next key; ControlError says why not, and nothing is written."""
-    daemon.require_writing()
+    daemon.entries.require_writing()
     configuration = await _configured(daemon)
     heir = await asyncio.to_thread(_heir, configuration, daemon.key)
     current = daemon.ledger.signer.verifier
@@ -96,10 +94,10 @@ def _short(verifier: Verifier) -> str:
     return f"{verifier.name}+{verifier.key_id.hex()}"
 
 
-async def _configured(daemon: "Daemon") -> Configuration:
+async def _configured(daemon: Shared) -> Configuration:
     """The configuration as it lies there now: the next key may have been named since the start."""
     try:
-        configuration = await asyncio.to_thread(daemon.start.load)
+        configuration = await asyncio.to_thread(daemon.load)
         require_same_log(daemon.plan.configuration, configuration, daemon.key)
     except (ConfigurationError, OSError) as error:
         why = refusal(error, daemon.plan.configuration.agent.language)[0]
@@ -120,7 +118,7 @@ def _heir(configuration: Configuration, key: KeyPlan) -> Heir:
         raise ControlError(f"config.{error.key}", **values) from error
 
 
-async def _committed(daemon: "Daemon", entry: KeyRotated, heir: Heir) -> Committed:
+async def _committed(daemon: Shared, entry: KeyRotated, heir: Heir) -> Committed:
     done: asyncio.Future[Committed] = daemon.loop.create_future()
 
     def told(committed: Committed) -> None:

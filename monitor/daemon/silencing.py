@@ -8,12 +8,13 @@ an entry of its own, which holds from the next commit on.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monitor.config.configuration import Configuration
 from monitor.daemon.control import Answer, ControlError
 from monitor.daemon.declaring import EVER_US, Desk, reason_of
 from monitor.daemon.recorder import Acknowledgement
+from monitor.daemon.shared import Shared
 from monitor.daemon.show import rfc3339
 from monitor.derive import IncidentRow
 from monitor.holds import SILENCE, Holds, SilenceRow
@@ -22,9 +23,6 @@ from monitor.model import Act, Kind, format_duration
 from monitor.nearest import unknown
 from monitor.store.errors import StoreError
 from monitor.store.glance import incident_by_id, silences_since
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 LONGEST_US = 7 * 86_400_000_000
 """A silence that nobody renews ends by then at the latest."""
@@ -126,7 +124,7 @@ def require_standing(number: int, row: IncidentRow | None) -> None:
         raise ControlError("silence.ack-twice", id=number, author=row.acknowledged_by)
 
 
-def answers(daemon: "Daemon") -> Mapping[str, Answer]:
+def answers(daemon: Shared) -> Mapping[str, Answer]:
     """The commands of the socket that acknowledge and silence."""
     turn = asyncio.Lock()
 
@@ -145,17 +143,17 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
             desk = SilenceDesk(
                 configuration=daemon.plan.configuration,
                 holds=daemon.writer.view.holds,
-                now_us=daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns()),
+                now_us=daemon.now_us(),
                 author=author,
             )
             entry = silence_entry(request, desk)
-            found: dict[str, Any] = {"entry": await daemon.appended(entry, {})}
+            found: dict[str, Any] = {"entry": await daemon.entries.appended(entry, {})}
             if isinstance(entry, SilenceDeclared):
                 found["until"] = rfc3339(entry.until_us)
             return found
 
     async def silences(request: Mapping[str, Any], _author: str) -> Any:
-        now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
+        now_us = daemon.now_us()
         since_us = 0 if request.get("all") is True else now_us
         try:
             rows, counts = await asyncio.to_thread(silences_since, daemon.ledger.url, since_us)
@@ -166,9 +164,9 @@ def answers(daemon: "Daemon") -> Mapping[str, Answer]:
     return {"ack": ack, "silence": silence, "silences": silences}
 
 
-async def acknowledged(daemon: "Daemon", number: int, author: str, reason: str) -> int:
+async def acknowledged(daemon: Shared, number: int, author: str, reason: str) -> int:
     """The index of the step, once it is committed; ControlError where it cannot be."""
-    daemon.require_writing()
+    daemon.entries.require_writing()
     index: asyncio.Future[int | None] = daemon.loop.create_future()
 
     def told(position: int | None) -> None:

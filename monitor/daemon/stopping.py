@@ -1,15 +1,14 @@
 """The daemon's end in order: see the module of the daemon."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.daemon.calendar import Calendar
+from monitor.daemon.control import ControlServer
+from monitor.daemon.shared import Shared
 from monitor.ledger.entry import AgentStopped
 from monitor.store.errors import StoreError
-
-if TYPE_CHECKING:
-    from monitor.daemon.service import Daemon
 
 DRAIN_US = 5_000_000
 LAST_COMMIT_S = 10.0
@@ -20,11 +19,13 @@ INCOMPLETE = 74
 _log = structlog.get_logger("sasando.daemon")
 
 
-async def stop(daemon: "Daemon", seconds: asyncio.Task[None]) -> int:
+async def stop(
+    daemon: Shared, calendar: Calendar, control: ControlServer, seconds: asyncio.Task[None]
+) -> int:
     """Drain; 0 when everything that was seen is committed, else `INCOMPLETE`."""
     daemon.notifier.tell(STOPPING="1")
-    await daemon.calendar.stop()
-    await daemon.control.close(LAST_REQUESTS_S)  # the seconds still tick: their acts are committed
+    await calendar.stop()
+    await control.close(LAST_REQUESTS_S)  # the seconds still tick: their acts are committed
     seconds.cancel()
     await asyncio.wait([seconds])
     await _end_probes(daemon)
@@ -43,7 +44,7 @@ async def stop(daemon: "Daemon", seconds: asyncio.Task[None]) -> int:
     return 0 if complete else INCOMPLETE
 
 
-async def _end_probes(daemon: "Daemon") -> None:
+async def _end_probes(daemon: Shared) -> None:
     """Begin no probe, give those under way a moment, forget the rest: their time is unobserved."""
     daemon.runner.pause()
     deadline_ns = daemon.clock.boottime_ns() + int(LAST_PROBES_S * 1e9)
@@ -52,14 +53,13 @@ async def _end_probes(daemon: "Daemon") -> None:
     await daemon.runner.close()
 
 
-async def _commit_end(daemon: "Daemon") -> bool:
+async def _commit_end(daemon: Shared) -> bool:
     """The end itself is the last entry."""
-    now_us = daemon.recorder.anchor.wall_at(daemon.clock.boottime_ns())
-    daemon.recorder.add(AgentStopped(at_us=now_us, why="signal"))
+    daemon.recorder.add(AgentStopped(at_us=daemon.now_us(), why="signal"))
     return await _commit_all(daemon)
 
 
-async def _commit_all(daemon: "Daemon") -> bool:
+async def _commit_all(daemon: Shared) -> bool:
     """Commit until nothing is left or the time for it is over."""
     deadline_ns = daemon.clock.boottime_ns() + int(LAST_COMMIT_S * 1e9)
     while daemon.clock.boottime_ns() < deadline_ns and daemon.defect is None:
@@ -70,7 +70,7 @@ async def _commit_all(daemon: "Daemon") -> bool:
     return False
 
 
-def _close_ledger(daemon: "Daemon") -> bool:
+def _close_ledger(daemon: Shared) -> bool:
     try:
         daemon.ledger.close(daemon.clock.wall_us())
     except StoreError as error:

@@ -25,7 +25,7 @@ from monitor.ledger.witness import Cosigned, short_name
 from monitor.store.errors import RolledBackError, StoreError
 from monitor.store.glance import consistency
 from monitor.store.ledger import Ledger
-from monitor.text import say
+from monitor.text import plain, say
 
 PAUSE_NS = 60_000_000_000
 LONGEST_PAUSE_NS = 900_000_000_000
@@ -198,6 +198,8 @@ def _told(one: Standing) -> dict[str, Any]:
         "failures": one.failures,
         "failing": trouble is not None,
         "conflict": one.conflict is not None,
-        "trouble": None if trouble is None else {"code": trouble.code, "values": trouble.values},
+        "trouble": None
+        if trouble is None
+        else {"code": trouble.code, "values": plain(trouble.values)},
         "failed": rfc3339(one.failed_us) if one.failed_us else None,
     }

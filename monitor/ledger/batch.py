@@ -27,6 +27,7 @@ from monitor.ledger.entry import (
     code_of,
     frame,
     is_int64,
+    reason_of,
 )
 from monitor.ledger.wire import WireError, decode, encode, read_varint, varint
 from monitor.model import FaultKind
@@ -97,7 +98,7 @@ class Group:
         count = len(self.series)
         columns = (self.started_ms, self.elapsed_ms, self.judgement, self.fault, self.record)
         if not count or any(len(column) != count for column in columns):
-            raise EntryError(f"columns of {self.check} that do not belong together")
+            raise EntryError("entry.batch-columns", check=self.check[:60])
         for column, top in (
             (self.series, np.iinfo(np.int64).max),
             (self.elapsed_ms, np.iinfo(np.int64).max),
@@ -105,13 +106,14 @@ class Group:
             (self.record, records),
         ):
             if int(column.min()) < 0 or int(column.max()) > top:
-                raise EntryError(f"a column of {self.check} is out of its range")
+                raise EntryError("entry.batch-column-range", check=self.check[:60])
         if max(-int(self.started_ms.min()), int(self.started_ms.max())) > MAX_TIME_US // 1_000:
-            raise EntryError(f"a time of {self.check} is out of its range")
+            raise EntryError("entry.batch-time-range", check=self.check[:60])
         for name, m in self.measures.items():
             size = count if m.lengths is None else int(m.lengths.sum())
             if len(m.values) != size or len(m.present) != size:
-                raise EntryError(f"the measure {name} of {self.check} has {len(m.values)} values")
+                whose = {"name": name[:60], "check": self.check[:60]}
+                raise EntryError("entry.batch-measure", **whose, count=len(m.values))
 
 
 STATE_OF_DIGIT = np.array([1, 2, 0], np.int64)
@@ -146,7 +148,7 @@ class Batch:
             }
         )
         if len(plain) > MAX_PLAIN_BYTES:
-            raise EntryError(f"a batch of {len(plain)} plain bytes")
+            raise EntryError("entry.batch-bytes", bytes=len(plain))
         packed = zlib.compress(plain, 6)
         body = b"\1" + varint(len(plain)) + packed
         return frame(BATCH_CODE, body if len(packed) < len(plain) else b"\0" + plain)
@@ -155,26 +157,26 @@ class Batch:
     def from_bytes(cls, raw: bytes) -> Self:
         """The batch again; EntryError for anything that `to_bytes` cannot have written."""
         if code_of(raw) != BATCH_CODE:
-            raise EntryError("not a batch")
+            raise EntryError("entry.batch-none")
         try:
             values = decode(plain_of(raw))
             batch = cls(groups=_read_groups(values.pop("groups")), **values)
             batch._require_valid()
             return batch
         except (WireError, ColumnError, TypeError, ValueError, KeyError, AttributeError) as error:
-            raise EntryError(f"a batch that cannot be read: {error}"[:300]) from error
+            raise EntryError("entry.batch-unreadable", why=reason_of(error)) from error
 
     def _require_valid(self) -> None:
         if not all(is_int64(n) for n in (self.anchor, self.wall_us, self.boottime_ns)):
-            raise EntryError("a batch whose clocks are no integers")
+            raise EntryError("entry.batch-clocks")
         if len(set(self.records)) != len(self.records) or any(
             not isinstance(digest, bytes) or len(digest) != DIGEST_BYTES for digest in self.records
         ):
-            raise EntryError("a batch that does not name its records by their SHA-256")
+            raise EntryError("entry.batch-records")
         if not self.groups or self.rows() > MAX_ROWS:
-            raise EntryError(f"a batch of {self.rows()} rows")
+            raise EntryError("entry.batch-rows", rows=self.rows())
         if sum(group.cells() for group in self.groups) > MAX_CELLS:
-            raise EntryError(f"a batch of more than {MAX_CELLS} numbers")
+            raise EntryError("entry.batch-cells", limit=MAX_CELLS)
         for group in self.groups:
             group.require_valid(len(self.records))
 
@@ -214,7 +216,7 @@ def _measure(values: Sequence[int | tuple[int | None, ...] | None]) -> Measure:
         flat, present = col.optional([v for v in values if not isinstance(v, tuple)])
         return Measure(lengths=None, values=flat, present=present)
     if any(isinstance(value, int) for value in values):
-        raise EntryError("a measure that is a number in one row and a list in another")
+        raise EntryError("entry.batch-mixed")
     lists = [value if isinstance(value, tuple) else () for value in values]
     flat, present = col.optional([item for items in lists for item in items])
     lengths = np.fromiter((len(items) for items in lists), np.int64, len(lists))
@@ -245,10 +247,10 @@ def _read_groups(stored: Sequence[Sequence[Any]]) -> tuple[Group, ...]:
     groups, cells = list[Group](), 0
     for check, count, common, measures in stored:
         if not is_int64(count) or not 0 < count <= MAX_ROWS or not isinstance(check, str):
-            raise ColumnError(f"a group of {str(count)[:40]} rows")
+            raise ColumnError("entry.column-rows", rows=str(count)[:40])
         cells += count * (6 + len(measures))
         if cells > MAX_CELLS:
-            raise ColumnError(f"more than {MAX_CELLS} numbers")
+            raise ColumnError("entry.column-cells", limit=MAX_CELLS)
         groups.append(_read_group(check, count, common, measures, MAX_CELLS - cells))
         cells += groups[-1].cells() - count * (6 + len(measures))
     return tuple(groups)
@@ -280,7 +282,7 @@ def _read_measure(count: int, lengths: bytes | None, values: bytes, room: int) -
         return Measure(lengths=None, values=flat, present=present)
     sizes = col.unpack(lengths, count)
     if int(sizes.max()) > MAX_ROWS or int(sizes.sum()) > max(0, room):
-        raise ColumnError("a list column claims too many values")
+        raise ColumnError("entry.column-list")
     flat, present = col.unpack_optional(values, int(sizes.sum()))
     return Measure(lengths=sizes.astype(np.int64), values=flat, present=present)
 
@@ -290,15 +292,15 @@ def plain_of(raw: bytes) -> bytes:
     if raw[3] == 0:
         return raw[4:]
     if raw[3] != 1:
-        raise EntryError("a batch of an unknown form")
+        raise EntryError("entry.batch-form")
     length, at = read_varint(raw, 4)
     if length > MAX_PLAIN_BYTES:
-        raise EntryError(f"a batch that claims {length} plain bytes")
+        raise EntryError("entry.batch-claim", bytes=length)
     inflate = zlib.decompressobj()
     try:
         plain = inflate.decompress(raw[at:], length + 1)
     except zlib.error as error:
-        raise EntryError("a batch that does not decompress") from error
+        raise EntryError("entry.batch-packed") from error
     if len(plain) != length or not inflate.eof or inflate.unused_data:
-        raise EntryError("a batch whose length does not agree")
+        raise EntryError("entry.batch-length")
     return plain

@@ -134,6 +134,10 @@ class Scan:
             return None
 
 
+class _OtherFormError(Exception):
+    """A batch that is not of the usual form: it is read by itself."""
+
+
 def scan(entries: Sequence[bytes], first: int) -> Scan:
     """The batches from `first` on that are of the usual form, until something else comes."""
     found = Scan()
@@ -146,7 +150,7 @@ def scan(entries: Sequence[bytes], first: int) -> Scan:
                 break
             if not _read(plain, found):
                 break
-        except (EntryError, WireError, IndexError, UnicodeDecodeError):
+        except (EntryError, WireError, _OtherFormError, IndexError, UnicodeDecodeError):
             break
     return found
 
@@ -189,7 +193,7 @@ def _read_group(plain: bytes, at: int, base: int, number: int, part: Scan) -> in
     part.checks.append(plain[at : at + length])
     count, at = _number(plain, _after(plain, at + length, b"\x01"))
     if not 0 < count <= MAX_ROWS:
-        raise WireError("rows")
+        raise _OtherFormError
     part.counts.append(count)
     at = _after(plain, at, b"\x04\x06")
     for _ in range(COMMON):
@@ -202,7 +206,7 @@ def _read_group(plain: bytes, at: int, base: int, number: int, part: Scan) -> in
         length, at = _length(plain, at)
         name, at = plain[at : at + length], at + length
         if place and name <= before:
-            raise WireError("keys")
+            raise _OtherFormError
         part.names.append(name)
         before = name
         at = _read_measure(plain, _after(plain, at, b"\x04\x02"), number, base, part)
@@ -232,13 +236,13 @@ def _read_records(plain: bytes, at: int) -> tuple[tuple[bytes, ...], int]:
         records.append(plain[at : at + DIGEST_BYTES])
         at += DIGEST_BYTES
     if len(set(records)) != count:
-        raise WireError("records")
+        raise _OtherFormError
     return tuple(records), at
 
 
 def _after(plain: bytes, at: int, wanted: bytes) -> int:
     if not plain.startswith(wanted, at):
-        raise WireError("unusual")
+        raise _OtherFormError
     return at + len(wanted)
 
 
@@ -250,7 +254,7 @@ def _length(plain: bytes, at: int) -> tuple[int, int]:
     else:
         number, at = read_varint(plain, at)
     if number > len(plain) - at:
-        raise WireError("length")
+        raise _OtherFormError
     return number, at
 
 
@@ -298,7 +302,7 @@ def _block(scan: Scan) -> Block:
         and bool(((block.record >= 0) & (block.record <= most)).all())
         and bool(((block.started_ms >= -latest) & (block.started_ms <= latest)).all())
     ):
-        raise ColumnError("a column is out of its range")
+        raise ColumnError("entry.column-range")
     return block
 
 

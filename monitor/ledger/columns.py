@@ -10,12 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.ledger.errors import CodedError
+
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 _WIDTHS = (1, 2, 4, 8)
 
 
-class ColumnError(ValueError):
+class ColumnError(CodedError, ValueError):
     """The bytes are no column of the expected length."""
 
 
@@ -44,11 +46,11 @@ def unpack(raw: bytes, count: int) -> NDArray[np.uint64]:
     if raw == b"\0":
         return np.zeros(count, np.uint64)
     if not raw or raw[0] not in _WIDTHS or len(raw) != 1 + count * raw[0]:
-        raise ColumnError(f"a column of {len(raw)} bytes cannot hold {count} numbers")
+        raise ColumnError("entry.column-length", bytes=len(raw), count=count)
     width = raw[0]
     planes = np.frombuffer(raw, np.uint8, offset=1).reshape(width, count)
     if not planes[width // 2 :].any():
-        raise ColumnError("a column is wider than its numbers")
+        raise ColumnError("entry.column-wide")
     return np.ascontiguousarray(planes.T).view(f"<u{width}").reshape(count).astype(np.uint64)
 
 
@@ -68,7 +70,7 @@ def pack_optional(values: Ints, present: Bools) -> bytes:
     ColumnError for -2^63, which would be 2^64 then.
     """
     if bool((values[present] == np.iinfo(np.int64).min).any()):
-        raise ColumnError("a measure of -2^63")
+        raise ColumnError("entry.column-least")
     shifted = zigzag(values) + np.uint64(1)
     shifted[~present] = 0
     return pack(shifted)

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
+from monitor.ledger.errors import CodedError
 from monitor.ledger.wire import WireError, decode, encode
 from monitor.model import Act, Family, IncidentStep, Severity
+from monitor.text import Reason
 
 MAGIC = b"S\x01"
 MAX_ENTRY_BYTES = 65_535
@@ -19,8 +21,18 @@ MAX_TIME_US = 1 << 60
 MAX_INTERVAL_US = 400 * 86_400_000_000
 
 
-class EntryError(ValueError):
-    """The bytes are no entry of a version that this program knows."""
+class EntryError(CodedError, ValueError):
+    """The bytes are no entry of a version that this program knows, or it cannot follow.
+
+    Its text (``entry.<name>``) is not a whole sentence but the reason in one.
+    """
+
+
+def reason_of(error: Exception) -> Reason:
+    """Why something could not be read: its own reason, or what Python says, cut short."""
+    if isinstance(error, CodedError):
+        return error.reason
+    return Reason("entry.misshapen", {"cause": str(error)[:200]})
 
 
 def is_int64(value: object) -> bool:
@@ -63,7 +75,7 @@ class Record:
         try:
             body = encode({f.name: getattr(self, f.name) for f in fields(self)})
         except WireError as error:
-            raise EntryError(f"{type(self).__name__}: {error}") from error
+            raise EntryError("entry.of", kind=type(self).__name__, why=error.reason) from error
         return frame(self.CODE, body)
 
     @classmethod
@@ -71,7 +83,8 @@ class Record:
         """The entry again; EntryError when a field is missing, unknown or of another type."""
         names = {f.name for f in fields(cls)}
         if set(values) != names:
-            raise EntryError(f"{cls.__name__} has the fields {sorted(values)}"[:200])
+            named = str(sorted(values))[:160]
+            raise EntryError("entry.fields", kind=cls.__name__, fields=named)
         record = cls(**values)
         record.require_valid()
         return record
@@ -80,14 +93,14 @@ class Record:
         """EntryError unless every field has its type and the fields agree with one another."""
         for f in fields(self):
             if not _FITS[f.type](getattr(self, f.name)):
-                raise EntryError(f"{type(self).__name__}.{f.name} is not of its type")
+                raise EntryError("entry.field-type", kind=type(self).__name__, field=f.name)
         wrong = self._contradiction()
-        if wrong:
-            raise EntryError(f"{type(self).__name__}: {wrong}")
+        if wrong is not None:
+            raise EntryError("entry.of", kind=type(self).__name__, why=wrong)
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         """What is wrong with the values, or nothing."""
-        return ""
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +128,10 @@ class ClockAnchored(Record):
     step_us: int
     """How far the wall clock had left the anchor before; 0 at a start."""
 
-    def _contradiction(self) -> str:
-        return "" if abs(self.wall_us) <= MAX_TIME_US else f"the time {self.wall_us}"
+    def _contradiction(self) -> Reason | None:
+        if abs(self.wall_us) > MAX_TIME_US:
+            return Reason("entry.time", {"time": self.wall_us})
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +164,12 @@ class SeriesDefined(Record):
     rules: tuple[str, ...]
     withdrawn: bool
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         if self.number < 0 or self.family not in _FAMILIES:
-            return f"number {self.number}, family {self.family}"
+            return Reason("entry.series", {"number": self.number, "family": self.family})
         if not 0 < self.interval_us <= MAX_INTERVAL_US:
-            return f"an interval of {self.interval_us} µs"
-        return ""
+            return Reason("entry.interval", {"interval": self.interval_us})
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,15 +191,16 @@ class IncidentStepped(Record):
     at_us: int
     author: str
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         if self.act not in _ACTS or self.severity not in _SEVERITIES:
-            return f"act {self.act[:40]!r}, severity {self.severity}"
+            return Reason("entry.act", {"act": repr(self.act[:40]), "severity": self.severity})
         if self.family not in _FAMILIES:
-            return f"family {self.family}"
+            return Reason("entry.family", {"family": self.family})
         opening = self.act == Act.OPENED
         if opening != (self.incident is None) or opening != (self.step == 0):
-            return f"{self.act} as step {self.step} of incident {self.incident}"
-        return ""
+            told: dict[str, str | int] = {"act": self.act, "step": self.step}
+            return Reason("entry.step", {**told, "incident": str(self.incident)})
+        return None
 
     @classmethod
     def of(cls, step: IncidentStep) -> Self:
@@ -302,12 +318,16 @@ class MaintenanceDeclared(Record):
     reason: str
     at_us: int
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         if not self.since_us < self.until_us <= self.since_us + MAX_INTERVAL_US:
-            return f"maintenance from {self.since_us} to {self.until_us}"
+            span = {"since": self.since_us, "until": self.until_us}
+            return Reason("entry.maintenance-span", span)
         if self.since_us < self.at_us:
-            return f"maintenance from {self.since_us} that was declared at {self.at_us}"
-        return "" if 0 < len(self.targets) == len(set(self.targets)) else "its targets"
+            told = {"since": self.since_us, "at": self.at_us}
+            return Reason("entry.maintenance-past", told)
+        if not 0 < len(self.targets) == len(set(self.targets)):
+            return Reason("entry.targets")
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,9 +344,10 @@ class MaintenanceCut(Record):
     reason: str
     at_us: int
 
-    def _contradiction(self) -> str:
-        late = self.until_us < self.at_us
-        return f"an end at {self.until_us} that was told at {self.at_us}" if late else ""
+    def _contradiction(self) -> Reason | None:
+        if self.until_us < self.at_us:
+            return Reason("entry.end-past", {"until": self.until_us, "at": self.at_us})
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,12 +367,13 @@ class ExclusionProposed(Record):
     reason: str
     at_us: int
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         if self.cause not in EXCLUSION_CAUSES:
-            return f"the cause {self.cause[:40]!r}"
+            return Reason("entry.cause", {"cause": repr(self.cause[:40])})
         if not self.since_us < self.until_us <= self.at_us:
-            return f"an exclusion from {self.since_us} to {self.until_us}, told at {self.at_us}"
-        return ""
+            span = {"since": self.since_us, "until": self.until_us, "at": self.at_us}
+            return Reason("entry.exclusion", span)
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,12 +405,14 @@ class SilenceDeclared(Record):
     reason: str
     at_us: int
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         if not self.at_us < self.until_us <= self.at_us + MAX_SILENCE_US:
-            return f"a silence from {self.at_us} to {self.until_us}"
+            return Reason("entry.silence", {"since": self.at_us, "until": self.until_us})
         if not (self.targets or self.tags or self.rules):
-            return "it is about nothing"
-        return "" if all(tag.partition("=")[0] and "=" in tag for tag in self.tags) else "its tags"
+            return Reason("entry.nothing")
+        if not all(tag.partition("=")[0] and "=" in tag for tag in self.tags):
+            return Reason("entry.tags")
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -416,9 +440,10 @@ class AlertHeld(Record):
     routes: tuple[str, ...]
     at_us: int
 
-    def _contradiction(self) -> str:
-        known = self.cause in HOLD_CAUSES and self.by >= 0
-        return "" if known else f"held by {self.cause[:40]!r} {self.by}"
+    def _contradiction(self) -> Reason | None:
+        if self.cause not in HOLD_CAUSES or self.by < 0:
+            return Reason("entry.held", {"cause": repr(self.cause[:40]), "by": self.by})
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -435,8 +460,10 @@ class AlertsReleased(Record):
     counts: Mapping[str, int]
     at_us: int
 
-    def _contradiction(self) -> str:
-        return "" if self.cause in HOLD_CAUSES else f"the cause {self.cause[:40]!r}"
+    def _contradiction(self) -> Reason | None:
+        if self.cause not in HOLD_CAUSES:
+            return Reason("entry.cause", {"cause": repr(self.cause[:40])})
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -455,10 +482,10 @@ class LogPruned(Record):
     reason: str
     at_us: int
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         if self.boundary <= 0 or self.boundary % PRUNING_STEP:
-            return f"a boundary of {self.boundary}"
-        return "" if len(self.state) == 32 else "its state is no SHA-256"
+            return Reason("entry.boundary", {"boundary": self.boundary})
+        return None if len(self.state) == 32 else Reason("entry.state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -476,8 +503,8 @@ class KeyRotated(Record):
     reason: str
     at_us: int
 
-    def _contradiction(self) -> str:
-        return "a key that follows itself" if self.previous == self.next else ""
+    def _contradiction(self) -> Reason | None:
+        return Reason("entry.key-itself") if self.previous == self.next else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,10 +522,10 @@ class CheckpointStamped(Record):
     time_us: int
     at_us: int
 
-    def _contradiction(self) -> str:
+    def _contradiction(self) -> Reason | None:
         if self.size <= 0:
-            return f"a checkpoint of {self.size} entries"
-        return "" if len(self.token) == 32 else "its token is no SHA-256"
+            return Reason("entry.checkpoint", {"size": self.size})
+        return None if len(self.token) == 32 else Reason("entry.token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -516,8 +543,10 @@ class CalendarRan(Record):
     told: str
     at_us: int
 
-    def _contradiction(self) -> str:
-        return "" if self.outcome in RUN_OUTCOMES else f"the outcome {self.outcome[:40]!r}"
+    def _contradiction(self) -> Reason | None:
+        if self.outcome not in RUN_OUTCOMES:
+            return Reason("entry.outcome", {"outcome": repr(self.outcome[:40])})
+        return None
 
 
 RUN_OUTCOMES = ("set", "done", "nothing", "failed")
@@ -566,14 +595,14 @@ def frame(code: int, body: bytes) -> bytes:
     """Prefix, kind and body; EntryError when it is too long for an entry bundle."""
     raw = MAGIC + bytes((code,)) + body
     if len(raw) > MAX_ENTRY_BYTES:
-        raise EntryError(f"an entry of {len(raw)} bytes; at most {MAX_ENTRY_BYTES} fit")
+        raise EntryError("entry.long", bytes=len(raw), limit=MAX_ENTRY_BYTES)
     return raw
 
 
 def code_of(raw: bytes) -> int:
     """The kind byte of an entry."""
     if raw[:2] != MAGIC or len(raw) < 4 or len(raw) > MAX_ENTRY_BYTES:
-        raise EntryError("not an entry of version 1")
+        raise EntryError("entry.version")
     return raw[2]
 
 
@@ -581,11 +610,11 @@ def read_record(raw: bytes) -> Record:
     """The entry of these bytes (not a batch); EntryError when they are none."""
     kind = RECORDS.get(code_of(raw))
     if kind is None:
-        raise EntryError(f"unknown kind of entry {raw[2]}")
+        raise EntryError("entry.kind", kind=raw[2])
     try:
         values = decode(raw[3:])
     except WireError as error:
-        raise EntryError(str(error)) from error
+        raise EntryError(error.code, **error.values) from error
     if not isinstance(values, dict):
-        raise EntryError("the body is not a map")
+        raise EntryError("entry.body")
     return kind.from_fields(values)

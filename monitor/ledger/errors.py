@@ -4,21 +4,31 @@
 are ``monitor/texts/*/ledger.toml``. Nothing here chooses a language or prints.
 """
 
+from monitor.text import Reason
 
-class LedgerError(Exception):
-    """Something in the ledger is wrong or unusable.
+
+class CodedError(Exception):
+    """What is wrong, as a sentence that no language was chosen for.
 
     ``code`` is the key of the text (``ledger.<name>``), ``values`` fill its placeholders.
     """
 
-    def __init__(self, code: str, **values: str | int) -> None:
+    def __init__(self, code: str, **values: str | int | Reason) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = values
 
+    @property
+    def reason(self) -> Reason:
+        """The same among the values of another sentence."""
+        return Reason(self.code, self.values)
+
     def __str__(self) -> str:
-        listed = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
-        return f"{self.code} ({listed})" if listed else self.code
+        return str(self.reason)
+
+
+class LedgerError(CodedError):
+    """Something in the ledger is wrong or unusable."""
 
 
 class ProofError(LedgerError):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from monitor.ledger.errors import LedgerError
+from monitor.text import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,10 +12,4 @@ class Finding:
 
     index: int | None
     what: str
-    values: "Mapping[str, str | int | Finding]" = field(default_factory=dict)
-    """A finding among them is told by its own sentence: what an error of the ledger says."""
-
-
-def because(error: LedgerError) -> Finding:
-    """An error as a reason: what it says in any language."""
-    return Finding(index=None, what=error.code, values=dict(error.values))
+    values: Mapping[str, str | int | Reason] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def unpack(raw: NDArray[np.uint8], offsets: Ints, lengths: Ints, counts: Ints) -
     Each column lies in `raw` at its offset, has that length, and must hold that many numbers.
     """
     if bool((lengths < 1).any()):
-        raise ColumnError("a column without a byte")
+        raise ColumnError("entry.column-empty")
     widths = raw[offsets].astype(np.int64)
     found = np.zeros(int(counts.sum()), np.uint64)
     known = (widths == 0) & (lengths == 1)
@@ -39,7 +39,7 @@ def unpack(raw: NDArray[np.uint8], offsets: Ints, lengths: Ints, counts: Ints) -
         if len(mine):
             _unpack_width(raw, offsets[mine], counts[mine], width, found, places[mine])
     if not known.all():
-        raise ColumnError("a column that cannot hold its numbers")
+        raise ColumnError("entry.column-short")
     return found
 
 
@@ -55,7 +55,7 @@ def _unpack_width(
         at += stride
         values |= raw[at].astype(np.uint64) << np.uint64(8 * plane)
     if int(np.maximum.reduceat(values, first).min()) >> (8 * (width // 2)) == 0:
-        raise ColumnError("a column is wider than its numbers")
+        raise ColumnError("entry.column-wide")
     if len(values) == len(found):
         found[:] = values
     else:

@@ -124,7 +124,7 @@ def read_measures(
     _require_few(cells, first)
     unpacked = joined.unpack(raw, places[listed, 1], places[listed, 2], sizes[listed])
     if bool((unpacked > MAX_ROWS).any()):
-        raise ColumnError("a list column claims too many values")
+        raise ColumnError("entry.column-list")
     lists = unpacked.view(np.int64)
     if len(lists):
         sizes[listed] = np.add.reduceat(lists, joined.starts(sizes[listed]))
@@ -146,4 +146,4 @@ def read_measures(
 def _require_few(cells: Ints, first: Ints) -> None:
     """A batch may hold more numbers than this: it is read singly then, by bounds of its own."""
     if int(np.add.reduceat(cells, first).max()) > MAX_CELLS // 4 or int(cells.sum()) > MAX_CELLS:
-        raise ColumnError("too many numbers")
+        raise ColumnError("entry.column-cells", limit=MAX_CELLS)

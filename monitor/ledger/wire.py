@@ -18,13 +18,15 @@ way round. Depth and lengths are bounded: what is decoded may be hostile.
 from collections.abc import Mapping
 from typing import Any
 
+from monitor.ledger.errors import CodedError
+
 MAX_DEPTH = 16
 MAX_VARINT_BYTES = 19
 """Enough for 128 bits: far above any µs, ns or count that is stored."""
 _VARINT_LIMIT = 1 << (7 * MAX_VARINT_BYTES)
 
 
-class WireError(ValueError):
+class WireError(CodedError, ValueError):
     """The bytes are not the canonical encoding of any value."""
 
 
@@ -42,14 +44,14 @@ def decode(raw: bytes) -> Any:
     """The value of canonical bytes; lists come back as tuples. WireError for anything else."""
     value, end = _read(raw, 0, 0)
     if end != len(raw):
-        raise WireError(f"{len(raw) - end} bytes follow the value")
+        raise WireError("entry.wire-follow", bytes=len(raw) - end)
     return value
 
 
 def varint(number: int) -> bytes:
     """Unsigned LEB128; WireError for a number that `read_varint` would refuse."""
     if not 0 <= number < _VARINT_LIMIT:
-        raise WireError("a number is too large")
+        raise WireError("entry.wire-large")
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -63,19 +65,19 @@ def read_varint(raw: bytes, at: int) -> tuple[int, int]:
     number = 0
     for length in range(MAX_VARINT_BYTES):
         if at + length >= len(raw):
-            raise WireError("the bytes end inside a number")
+            raise WireError("entry.wire-number-cut")
         byte = raw[at + length]
         number |= (byte & 0x7F) << (7 * length)
         if byte < 0x80:
             if byte == 0 and length:
-                raise WireError("a number is not in its shortest form")
+                raise WireError("entry.wire-overlong")
             return number, at + length + 1
-    raise WireError("a number is too long")
+    raise WireError("entry.wire-long")
 
 
 def _write(out: bytearray, value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise WireError("values are nested too deeply")
+        raise WireError("entry.wire-deep")
     match value:
         case None:
             out.append(0)
@@ -99,7 +101,7 @@ def _write(out: bytearray, value: Any, depth: int) -> None:
         case Mapping():
             _write_map(out, value, depth)
         case _:
-            raise WireError(f"{type(value).__name__} has no encoding")
+            raise WireError("entry.wire-kind", kind=type(value).__name__)
 
 
 def _write_map(out: bytearray, value: Mapping[str, Any], depth: int) -> None:
@@ -112,18 +114,18 @@ def _write_map(out: bytearray, value: Mapping[str, Any], depth: int) -> None:
 
 def _utf8(text: object) -> bytes:
     if not isinstance(text, str):
-        raise WireError(f"a key is a {type(text).__name__}, not a text")
+        raise WireError("entry.wire-key", kind=type(text).__name__)
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise WireError("a text is not Unicode") from error
+        raise WireError("entry.wire-unicode") from error
 
 
 def _read(raw: bytes, at: int, depth: int) -> tuple[Any, int]:
     if depth > MAX_DEPTH:
-        raise WireError("values are nested too deeply")
+        raise WireError("entry.wire-deep")
     if at >= len(raw):
-        raise WireError("the bytes end where a value should begin")
+        raise WireError("entry.wire-cut")
     tag, at = raw[at], at + 1
     if tag == 0:
         return None, at
@@ -140,12 +142,12 @@ def _read(raw: bytes, at: int, depth: int) -> tuple[Any, int]:
         return _read_list(raw, at, number, depth)
     if tag == 5:
         return _read_map(raw, at, number, depth)
-    raise WireError(f"unknown tag {tag}")
+    raise WireError("entry.wire-tag", tag=tag)
 
 
 def _slice(raw: bytes, at: int, length: int) -> bytes:
     if at + length > len(raw):
-        raise WireError("the bytes end inside a value")
+        raise WireError("entry.wire-value-cut")
     return raw[at : at + length]
 
 
@@ -153,12 +155,12 @@ def _text(raw: bytes, at: int, length: int) -> str:
     try:
         return _slice(raw, at, length).decode()
     except UnicodeDecodeError as error:
-        raise WireError("a text is not UTF-8") from error
+        raise WireError("entry.wire-utf8") from error
 
 
 def _read_list(raw: bytes, at: int, count: int, depth: int) -> tuple[tuple[Any, ...], int]:
     if count > len(raw) - at:
-        raise WireError("a list claims more values than bytes follow")
+        raise WireError("entry.wire-list")
     values = []
     for _ in range(count):
         value, at = _read(raw, at, depth + 1)
@@ -168,14 +170,14 @@ def _read_list(raw: bytes, at: int, count: int, depth: int) -> tuple[tuple[Any, 
 
 def _read_map(raw: bytes, at: int, count: int, depth: int) -> tuple[dict[str, Any], int]:
     if count > len(raw) - at:
-        raise WireError("a map claims more values than bytes follow")
+        raise WireError("entry.wire-map")
     values: dict[str, Any] = {}
     before = None
     for _ in range(count):
         length, at = read_varint(raw, at)
         key, at = _text(raw, at, length), at + length
         if before is not None and key.encode() <= before:
-            raise WireError("the keys of a map do not ascend")
+            raise WireError("entry.wire-order")
         before = key.encode()
         values[key], at = _read(raw, at, depth + 1)
     return values, at

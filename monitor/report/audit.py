@@ -56,7 +56,7 @@ def audit(
     except PrunedError:
         return  # the verdict stays incomplete: what the report is about was pruned
     except (LedgerError, EntryError) as error:
-        proof.add(None, "verify.report-unreadable", why=str(error)[:200])
+        proof.add(None, "verify.report-unreadable", why=error.reason)
         return
     for path, there, here in differences(plain, json.loads(json.dumps(shown(report)))):
         proof.add(None, "verify.report", path=path, there=_short(there), here=_short(here))

@@ -21,18 +21,18 @@ from monitor.derive import (
     Changes,
     Fold,
     IncidentRow,
-    IntervalRow,
     LabelRow,
     Part,
     RollupRow,
     moments,
 )
-from monitor.history import Ledgered
+from monitor.history import Ledgered, span_of
 from monitor.holds import HeldRow, SilenceRow
 from monitor.ledger.block import Block
 from monitor.ledger.columns import Bools, Ints
 from monitor.ledger.entry import (
     AlertSettled,
+    ClockAnchored,
     ConfigurationInForce,
     EntryError,
     IncidentStepped,
@@ -47,6 +47,7 @@ from monitor.paged import pages
 from monitor.probed import start_of
 from monitor.rulebook import RULES_TEXT, Rulebook, RulebookError
 from policies.aspects import RuleSum
+from policies.debt import Span
 from policies.period import Moments
 
 HOUR_US = 3_600_000_000
@@ -98,12 +99,14 @@ class Gathered:
     size: int = 0
     fold: Fold = field(default_factory=Fold)
     series: dict[int, SeriesDefined] = field(default_factory=dict)
-    intervals: dict[int, list[IntervalRow]] = field(default_factory=dict)
+    intervals: dict[int, list[Span]] = field(default_factory=dict)
     rollups: dict[int, list[RollupRow]] = field(default_factory=dict)
     """Hours of the window with at least one singleton."""
     rows: dict[int, IncidentRow] = field(default_factory=dict)
     labels: dict[int, LabelRow] = field(default_factory=dict)
     declarations: dict[tuple[int, str], DeclarationRow] = field(default_factory=dict)
+    began_us: int | None = None
+    """The oldest moment that the entries tell of; None where no clock was ever anchored."""
     start: Fold | None = None
     """Of a pruned log: what another pass has to begin with."""
     silences: dict[int, SilenceRow] = field(default_factory=dict)
@@ -177,7 +180,7 @@ class Gathered:
                 "report.pruned", entry=boundary.index, until=_moment(boundary.reached_us)
             )
         self.boundary, self.fold, self.size = boundary, boundary.fold, boundary.index
-        self.start = start_of(self.fold)
+        self.start, self.began_us = start_of(self.fold), boundary.reached_us
         self.silences = dict(self.fold.holds.silences)
         self.held = dict(self.fold.holds.held)
         standing = boundary.standing
@@ -200,6 +203,8 @@ class Gathered:
                 self._block(block)
             case LogOpened() as log:
                 self.origin, self.vantage = log.origin, log.vantage
+            case ClockAnchored() as anchor if self.began_us is None:
+                self.began_us = anchor.wall_us
             case SeriesDefined() as series:
                 self._define(series)
             case IncidentStepped(act=Act.ACKNOWLEDGED) as step if step.incident is not None:
@@ -256,7 +261,7 @@ class Gathered:
         start, end = self.window
         for interval in changes.intervals:
             if interval.ended_us > start and interval.started_us < end:
-                self.intervals.setdefault(interval.series, []).append(interval)
+                self.intervals.setdefault(interval.series, []).append(span_of(interval))
         for rollup in changes.rollups:
             self._rollup(rollup)
         self.rows |= changes.incidents
@@ -312,7 +317,7 @@ def gather(
         found._begin(boundary)
     for start, page in pages(entries):
         if start != found.size:
-            raise EntryError(f"entry {found.size} is missing")
+            raise EntryError("entry.missing", index=found.size)
         changes = Changes()
         for index, part in found.fold.taken(found.size, page, changes):
             found._take(index, part)

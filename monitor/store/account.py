@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold, IntervalRow
-from monitor.history import Ledgered
+from monitor.history import Ledgered, span_of
 from monitor.ledger.entry import ConfigurationInForce, EntryError, LogPruned, read_record
+from monitor.model import State
 from monitor.probed import Key, probed
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
 from monitor.store.errors import StoreError
 from monitor.store.glance import reading
 from monitor.store.replay import replay
+from policies.debt import Span
 from policies.probes import Probes, Wanted
 
 
@@ -61,7 +63,20 @@ def account(url: str, since_us: int, until_us: int) -> Account:
                 ),
             )
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
+
+
+def began(url: str, read: Account) -> int | None:
+    """The oldest moment of which something was observed; None where nothing was yet.
+
+    A pass over all closed intervals: ask where none reaches into the window. StoreError where the
+    database cannot be read.
+    """
+    with reading(url) as connection:
+        closed = connection.execute(select(func.min(schema.interval.c.started_us))).scalar()
+    standings = read.ledgered.fold.standings()
+    seen = [since_us for state, since_us, _ in standings if state != State.UNOBSERVED]
+    return min(seen if closed is None else [*seen, int(closed)], default=None)
 
 
 def count_probes(
@@ -80,7 +95,7 @@ def count_probes(
             entries = reader.read_entries(connection, boundary, read.size)
             return probed(_whole(entries, boundary, read.size), wanted, until_us, start)
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
 
 
 def _pruned_state(connection: Connection, told_by: int) -> Fold:
@@ -92,7 +107,7 @@ def _pruned_state(connection: Connection, told_by: int) -> Fold:
         )
         if state is not None:
             return Fold.restored(state)
-    raise EntryError(f"what stood before the pruning of entry {told_by} is missing")
+    raise EntryError("entry.pruning-state", index=told_by)
 
 
 def _whole(
@@ -106,7 +121,7 @@ def _whole(
         yield index, raw
         at += 1
     if at != size:
-        raise EntryError(f"entry {at} is missing")
+        raise EntryError("entry.missing", index=at)
 
 
 def fold_at(connection: Connection, size: int) -> Fold:
@@ -125,7 +140,7 @@ def reached(fold: Fold) -> int:
     return last
 
 
-def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[IntervalRow]]:
+def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[Span]]:
     """The closed intervals of every series that reach into a window, in order."""
     table = schema.interval
     query = (
@@ -133,9 +148,9 @@ def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int,
         .where(table.c.ended_us > since_us, table.c.started_us < until_us)
         .order_by(table.c.series, table.c.started_us)
     )
-    found: dict[int, list[IntervalRow]] = {}
+    found: dict[int, list[Span]] = {}
     for row in map(IntervalRow._make, connection.execute(query).all()):
-        found.setdefault(row.series, []).append(row)
+        found.setdefault(row.series, []).append(span_of(row))
     return found
 
 
@@ -143,11 +158,11 @@ def terms_in_force(connection: Connection, size: int) -> Accounting:
     """The accounting terms of the newest configuration in force; AccountingError without any."""
     newest = reader.newest_entry(connection, ConfigurationInForce.CODE, 0, size)
     if newest is None:
-        raise AccountingError("no configuration was ever put in force")
+        raise AccountingError("sla.terms-never")
     entry = read_record(newest[1])
     assert isinstance(entry, ConfigurationInForce)
     digest = entry.texts.get(TEXT_NAME)
     text = reader.read_record(connection, digest) if digest else None
     if text is None:
-        raise AccountingError("the configuration in force has no accounting terms")
+        raise AccountingError("sla.terms-none")
     return Accounting.from_bytes(text)

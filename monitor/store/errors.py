@@ -2,11 +2,14 @@
 
 from sqlalchemy.exc import DBAPIError
 
+from monitor.ledger.errors import CodedError
+from monitor.text import Reason
+
 
 class StoreError(Exception):
     """The store cannot be used; `code` is a key of the texts, `values` fill it in."""
 
-    def __init__(self, code: str, **values: str | int) -> None:
+    def __init__(self, code: str, **values: str | int | Reason) -> None:
         super().__init__(code, values)
         self.code = code
         self.values = values
@@ -43,6 +46,8 @@ _BUSY = ("database is locked", "database table is locked", "lock timeout")
 
 def store_error(error: Exception, place: str) -> StoreError:
     """The typed error of whatever the driver raised; the driver's text stays in it."""
+    if isinstance(error, CodedError):
+        return StoreError("store.failed", place=place, cause=error.reason)
     cause = error.orig if isinstance(error, DBAPIError) else error
     text = str(cause).strip().splitlines()[0] if str(cause).strip() else type(error).__name__
     low = str(cause).lower()

@@ -1,11 +1,11 @@
 """What stands, read from the database without its writer: for people, when no agent runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.declared import DeclarationRow
@@ -18,6 +18,7 @@ from monitor.store import reader, schema
 from monitor.store.connect import open_engine, place_of, require_head
 from monitor.store.errors import StoreError, store_error
 from monitor.store.replay import replay
+from monitor.store.rows import incident_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ def glance(url: str) -> Glance:
             cosigned = reader.newest_cosigned(connection)
             stamped = reader.newest_stamped(connection)
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
     return Glance(
         origin=origin,
         size=size,
@@ -84,6 +85,44 @@ def recent_incidents(url: str, *, only_open: bool, limit: int) -> Incidents:
         labels = reader.labels(connection, since_us=since_us) if rows else []
         held = reader.held(connection, [row.id for row in rows])
         return Incidents(incidents=rows, labels=labels, held=held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """Incidents that stand, or ended since a moment: the newest as rows, all of them as counts."""
+
+    rows: list[IncidentRow]
+    """Those that stand first, then those that ended; the newest of each first."""
+    counts: Mapping[tuple[str, bool], int]
+    """How many there are by target and whether they stand."""
+
+    def count(self, targets: Collection[str], *, standing: bool) -> int:
+        """How many of these targets stand, or ended."""
+        return sum(
+            count
+            for (target, stands), count in self.counts.items()
+            if stands == standing and target in targets
+        )
+
+
+def incidents_since(url: str, since_us: int, severity: int, limit: int) -> Recent:
+    """What stands or ended since a moment, of at least a severity; at most so many rows.
+
+    StoreError where the database cannot be read.
+    """
+    table = schema.incident
+    over = table.c.ended_us.is_not(None)
+    asked = (table.c.severity >= severity) & (~over | (table.c.ended_us > since_us))
+    rows = select(table).where(asked).order_by(over, table.c.id.desc()).limit(limit)
+    counts = select(table.c.target, over, func.count()).where(asked).group_by(table.c.target, over)
+    with reading(url) as connection:
+        return Recent(
+            rows=[incident_of(dict(row)) for row in connection.execute(rows).mappings()],
+            counts={
+                (target, not ended): count
+                for target, ended, count in connection.execute(counts).all()
+            },
+        )
 
 
 def spans_since(

@@ -11,41 +11,36 @@ Crash points, in order:
 Signing comes after COMMIT because a signed root that was rolled back would be equivocation.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.derive import HOUR_US, Changes, Fold
+from monitor.derive import Changes, Fold
 from monitor.ledger import anchor
-from monitor.ledger.checkpoint import Checkpoint, open_by_any, sign_checkpoint
-from monitor.ledger.entry import EntryError
-from monitor.ledger.epochs import in_force
+from monitor.ledger.checkpoint import Checkpoint, sign_checkpoint
 from monitor.ledger.errors import LedgerError
-from monitor.ledger.handover import signatures_on, signed_by_two
-from monitor.ledger.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from monitor.ledger.handover import signatures_on
+from monitor.ledger.merkle import leaf_hash
 from monitor.ledger.note import Signature, parse_unverified
 from monitor.ledger.signer import NoteSigner, Verifier
 from monitor.ledger.stamp import Stamped
-from monitor.ledger.tiles import TileTree, hash_reader
+from monitor.ledger.tiles import TileTree
 from monitor.ledger.witness import Cosigned
 from monitor.model import Delivery, OutboxRow
-from monitor.store import schema
+from monitor.store import inserting
 from monitor.store.connect import WriterLock, migrate, open_engine, place_of
-from monitor.store.errors import RolledBackError, StoreError, store_error
-from monitor.store.reader import blob, entry_count, pruned, read_entries, read_tile, tree_state
-from monitor.store.reader import raw as raw_columns
-from monitor.store.replay import replay
-from monitor.store.rows import apply_changes, write_rows
+from monitor.store.errors import store_error
+from monitor.store.keeping import Checkpoints, Cosignatures
+from monitor.store.keys import Keys
+from monitor.store.opening import own_notes, stored
+from monitor.store.reader import read_entries
+from monitor.store.rows import apply_changes
+from monitor.text import plain
 
-_AT_ONCE = 500
-"""Parameters of one statement: SQLite before 3.32 takes 999."""
-MOST_COSIGNED = 1_000
-"""Cosignatures that wait for a transaction; while none succeeds, the oldest ones are let go."""
 SNAPSHOT_EVERY = 900
 """Entries between two snapshots of the fold: about a quarter of an hour at one a second."""
 
@@ -108,14 +103,10 @@ class Ledger:
         self._lock = lock
         self._stale = True
         self._snapshot_at = 0
-        self._unsaved: tuple[int, bytes] | None = None
-        self._kept = self._keeping = (-1, -1)  # (hour, size of the newest, -1 when it stays)
-        self._own_notes: list[bytes] = []
-        """Newest kept checkpoint and mark, as they were found at the start."""
         self._doubt: tuple[int, bytes] | None = None  # (size, root) if a COMMIT did succeed
         self.note: bytes | None = None
-        self._offered: deque[Cosigned] = deque(maxlen=MOST_COSIGNED)
-        self._cosigned: dict[str, tuple[int, int]] = {}  # by witness: as `_kept`
+        self.checkpoints = Checkpoints(self.origin)
+        self.cosignatures = Cosignatures()
 
     @classmethod
     def open(cls, url: str, signer: NoteSigner, mark: Path) -> Self:
@@ -132,8 +123,8 @@ class Ledger:
             ledger = cls(url, engine, lock.acquire(engine), signer, mark)
             ledger.backup = migrate(engine, url)
             ledger._load()
-            ledger._require_key()
-            ledger._compare_with_mark()
+            ledger._keys.require_in_force()
+            notes = own_notes(engine, ledger._keys, ledger.size, mark, place_of(url))
         except SQLAlchemyError as error:
             ledger_closed(lock, engine)
             raise store_error(error, place_of(url)) from error
@@ -141,7 +132,7 @@ class Ledger:
             ledger_closed(lock, engine)
             raise
         if ledger.size:
-            ledger._signed(ledger.size, (), ledger._vouching())
+            ledger._signed(ledger.size, (), ledger._vouching(notes))
         return ledger
 
     @property
@@ -157,8 +148,11 @@ class Ledger:
     @property
     def verifiers(self) -> tuple[Verifier, ...]:
         """The key in force, then every one that was; what a checkpoint of ours is signed by."""
-        outgoing = (out for _, out, _ in reversed(self.fold.rotations))
-        return (self.signer.verifier, *(Verifier.parse(vkey) for vkey in outgoing))
+        return self._keys.verifiers
+
+    @property
+    def _keys(self) -> Keys:
+        return Keys(self.signer.verifier, self.fold.rotations)
 
     def append(self, commit: Commit) -> Committed:
         """Commit and sign; on StoreError the same commit may, and must, be tried again.
@@ -166,17 +160,12 @@ class Ledger:
         Nothing was written then, unless a server fell silent while it committed: trying the
         same commit again finds that out. EntryError: an entry cannot follow, nothing was written.
         """
-        try:
-            self._lock.still_held(self.engine)
-            if self._stale:
-                self._load()
-        except SQLAlchemyError as error:
-            raise store_error(error, place_of(self.url)) from error
+        self._require_state()
         if self._was_committed(commit):
             first = self.tree.size - len(commit.entries)
             outbox = tuple(_outbox_row(m, first) for m in commit.messages)
             return self._handed(self._signed(first, outbox), commit.heir)
-        self._require_key()
+        self._keys.require_in_force()
         first = self.tree.size
         grown, tiles = self.tree.append(leaf_hash(raw) for raw in commit.entries)
         changes = Changes()
@@ -188,28 +177,28 @@ class Ledger:
         self._doubt = (grown.size, grown.root())
         try:
             with self.engine.begin() as connection:
-                _store_entries(connection, first, commit)
+                inserting.store_entries(connection, first, commit.entries)
+                inserting.store_records(connection, commit.records)
                 apply_changes(connection, changes, tiles)
-                _store_outbox(connection, outbox, commit.settled)
-                _store_stamps(connection, commit.stamps)
-                self._advance_tree(connection, first, grown)
-                self._keep_checkpoint(connection, commit.at_us)
-                offered = tuple(self._offered)
-                cosigned = self._keep_cosigned(connection, offered)
+                inserting.store_outbox(connection, outbox, commit.settled)
+                inserting.store_stamps(connection, commit.stamps)
+                inserting.advance_tree(connection, self.origin, first, grown, place_of(self.url))
+                self.checkpoints.keep(connection, commit.at_us)
+                self.cosignatures.keep(connection)
                 if snapshot:
                     self.store_snapshot(connection, grown.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
-        self._cosigned_kept(offered, cosigned)
-        self.tree, self._stale, self._unsaved, self._doubt = grown, False, None, None
-        self._kept = self._keeping
+        self.checkpoints.committed()
+        self.cosignatures.committed()
+        self.tree, self._stale, self._doubt = grown, False, None
         if snapshot:
             self._snapshot_at = grown.size
         return self._handed(self._signed(first, outbox), commit.heir)
 
     def offer(self, cosigned: Cosigned) -> None:
         """A verified cosignature, to be kept with the next commit. Any thread may call it."""
-        self._offered.append(cosigned)
+        self.cosignatures.offer(cosigned)
 
     def abandon(self) -> None:
         """Give the lock back and write nothing: this log must not go on."""
@@ -220,8 +209,8 @@ class Ledger:
         try:
             if not self._stale:
                 with self.engine.begin() as connection:
-                    self._keep_checkpoint(connection, at_us)
-                    self._keep_cosigned(connection, tuple(self._offered))
+                    self.checkpoints.keep(connection, at_us)
+                    self.cosignatures.keep(connection)
                     self.store_snapshot(connection, self.tree.size)
         except SQLAlchemyError as error:
             raise store_error(error, place_of(self.url)) from error
@@ -242,12 +231,12 @@ class Ledger:
         self.note = None
         try:
             self.note = self.sign(tuple(kept))
-            self._unsaved = (self.tree.size, self.note)
+            self.checkpoints.offer(self.tree.size, self.note)
             anchor.advance(self.mark, self.note)
         except (LedgerError, OSError) as error:
             unsigned = str(error)
             if isinstance(error, LedgerError):
-                reason = {"code": error.code, "values": error.values}
+                reason = {"code": error.code, "values": plain(error.values)}
         return Committed(
             first=first,
             size=self.tree.size,
@@ -287,9 +276,18 @@ class Ledger:
             return
         self._signed(self.size, (), signatures)
 
-    def _vouching(self) -> tuple[Signature, ...]:
+    def _vouching(self, notes: Iterable[bytes]) -> tuple[Signature, ...]:
         """What outgoing keys signed of the very tree that stands: a hand-over just before."""
-        return signatures_on(self._head().text, self._own_notes, self.verifiers[1:])
+        return signatures_on(self._head().text, notes, self.verifiers[1:])
+
+    def _require_state(self) -> None:
+        """The lock is ours, and the fold and tree are the database's."""
+        try:
+            self._lock.still_held(self.engine)
+            if self._stale:
+                self._load()
+        except SQLAlchemyError as error:
+            raise store_error(error, place_of(self.url)) from error
 
     def _was_committed(self, commit: Commit) -> bool:
         """Whether a COMMIT that failed, as far as we were told, is in the database after all."""
@@ -303,140 +301,14 @@ class Ledger:
 
     def _load(self) -> None:
         """The state at the database's size: the last snapshot, and every entry after it."""
-        with self.engine.connect() as connection:
-            origin, size, root = tree_state(connection) or (self.origin, 0, EMPTY_ROOT)
-            if origin != self.origin:
-                raise StoreError("store.origin", there=origin, here=self.origin)
-            wrong = StoreError("store.inconsistent", place=place_of(self.url), size=size)
-            try:
-                self.tree = TileTree.load(size, lambda lv, i: read_tile(connection, lv, i))
-                boundary, _ = pruned(connection) or (0, 0)
-                if entry_count(connection) != size - boundary or self.tree.root() != root:
-                    raise wrong
-                self._replay(connection, size)
-            except (LedgerError, EntryError) as error:
-                raise wrong from error
+        found = stored(self.engine, self.origin, place_of(self.url))
+        self.tree, self.fold = found.tree, found.fold
+        self._snapshot_at = found.snapshot_at
         self._stale = False
-
-    def _replay(self, connection: Connection, size: int) -> None:
-        kept = connection.execute(raw_columns(schema.fold)).first()
-        self.fold = Fold.restored(blob(kept.state)) if kept else Fold()
-        self._snapshot_at = kept.size if kept else 0
-        if not 0 <= self._snapshot_at <= size:
-            raise EntryError("a snapshot from beyond the log")
-        replay(connection, self.fold, self._snapshot_at, size)
-
-    def _compare_with_mark(self) -> None:
-        self._require_own_checkpoints()
-        note = anchor.read(self.mark)
-        if note is None:
-            return
-        self._own_notes.append(note)
-        mark = self._own(note, str(self.mark))
-        here: dict[str, str | int] = {
-            "mark": mark.size,
-            "size": self.tree.size,
-            "place": str(self.mark),
-        }
-        if mark.size > self.tree.size:
-            raise RolledBackError("store.rolled-back", **here)
-        with self.engine.connect() as connection:
-            read = hash_reader(lambda lv, i: read_tile(connection, lv, i))
-            try:
-                agrees = Frontier.at(mark.size, read).root() == mark.root
-            except LedgerError:  # a tile is missing: what the mark has seen is not there
-                agrees = False
-            if not agrees:
-                raise RolledBackError("store.other-history", **here)
-
-    def _require_own_checkpoints(self) -> None:
-        """The newest kept checkpoint is of our key: a log has one, whoever holds the origin."""
-        newest = select(schema.checkpoint.c.note).order_by(schema.checkpoint.c.size.desc())
-        with self.engine.connect() as connection:
-            note = connection.execute(newest.limit(1)).scalar()
-        if note is not None:
-            self._own_notes.append(bytes(note))
-            self._own(bytes(note), place_of(self.url))
-
-    def _require_key(self) -> None:
-        """The key at hand is the one in force: an outgoing key signs nothing more."""
-        rotations, own = self.fold.rotations, self.signer.verifier
-        if rotations and rotations[-1][2] != own.vkey:
-            at = rotations[-1][0]
-            raise StoreError("store.key-rotated", by=own.key_id.hex(), index=at)
-
-    def _own(self, note: bytes, place: str) -> Checkpoint:
-        """The checkpoint, signed by a key that was in force at its size."""
-        rotations = self.fold.rotations
-        try:
-            head, by = open_by_any(note, self.verifiers)
-            if not any(in_force(one.vkey, head.size, rotations) for one in by):
-                raise RolledBackError("store.other-key", place=place)
-            return head
-        except LedgerError as error:
-            raise RolledBackError("store.other-key", place=place) from error
-
-    def _advance_tree(self, connection: Connection, first: int, grown: TileTree) -> None:
-        """Compare-and-swap: whoever else wrote in between makes this transaction void."""
-        values = {"size": grown.size, "root": grown.root()}
-        if grown.size == first:
-            return
-        if first == 0:
-            connection.execute(insert(schema.tree), {"id": 1, "origin": self.origin, **values})
-            return
-        swap = update(schema.tree).where(schema.tree.c.size == first).values(**values)
-        if connection.execute(swap).rowcount != 1:
-            raise StoreError("store.swapped", place=place_of(self.url), size=first)
-
-    def _keep_checkpoint(self, connection: Connection, at_us: int) -> None:
-        """Keep the newest checkpoint, each hour's first since the start, and each hand-over's."""
-        if self._unsaved is None:
-            return
-        size, note = self._unsaved
-        table, hour = schema.checkpoint, at_us // HOUR_US
-        kept_hour, newest = self._kept
-        moved = update(table).where(table.c.size == newest).values(size=size, note=note)
-        if newest < 0 or connection.execute(moved).rowcount != 1:
-            connection.execute(delete(table).where(table.c.size == size))
-            connection.execute(insert(table), {"size": size, "note": note})
-        stays = hour != kept_hour or signed_by_two(note, self.origin)
-        self._keeping = (hour, -1 if stays else size)
-
-    def _keep_cosigned(
-        self, connection: Connection, offered: Iterable[Cosigned]
-    ) -> dict[str, tuple[int, int]]:
-        """Keep each witness's newest, and its first one of each hour since the start.
-
-        What was cosigned in between is covered by the later one, which the log was shown to
-        continue. Returns what `_cosigned` is once this is committed.
-        """
-        table, kept = schema.cosignature, dict(self._cosigned)
-        for one in offered:
-            mine = table.c.witness == one.witness
-            hour, newest = one.at_s // 3_600, kept.get(one.witness, (-1, -1))
-            if newest[1] >= 0 and newest[1] != one.size:
-                connection.execute(delete(table).where(mine, table.c.size == newest[1]))
-            there = select(table.c.size).where(mine, table.c.size == one.size)
-            if connection.execute(there).first() is None:
-                values = {"witness": one.witness, "size": one.size, "note": one.note}
-                connection.execute(insert(table), values)
-                kept[one.witness] = (hour, one.size if hour == newest[0] else -1)
-        return kept
-
-    def _cosigned_kept(
-        self, offered: Sequence[Cosigned], cosigned: dict[str, tuple[int, int]]
-    ) -> None:
-        """They are committed; more may have been offered meanwhile."""
-        self._cosigned = cosigned
-        for one in offered:
-            if self._offered and self._offered[0] is one:
-                self._offered.popleft()
 
     def store_snapshot(self, connection: Connection, size: int) -> None:
         """Keep the fold as it stands; `size` is the tree's. For a transaction of the one writer."""
-        connection.execute(delete(schema.fold))
-        values = {"id": 1, "size": size, "state": self.fold.snapshot()}
-        connection.execute(insert(schema.fold), values)
+        inserting.store_snapshot(connection, size, self.fold.snapshot())
 
 
 def ledger_closed(lock: WriterLock, engine: Engine) -> None:
@@ -451,46 +323,3 @@ def _outbox_row(message: Message, first: int) -> OutboxRow:
     if message.incident is None:
         raise ValueError("a message needs its incident")
     return message.row(message.incident)
-
-
-def _store_entries(connection: Connection, first: int, commit: Commit) -> None:
-    rows = ({"index": index, "bytes": raw} for index, raw in enumerate(commit.entries, first))
-    write_rows(connection, insert(schema.entry), rows)
-    if not commit.records:
-        return
-    table, wanted = schema.record, sorted(commit.records)
-    missing = set(wanted)
-    for at in range(0, len(wanted), _AT_ONCE):
-        part = table.c.sha256.in_(wanted[at : at + _AT_ONCE])
-        missing -= set(connection.execute(select(table.c.sha256).where(part)).scalars())
-    fresh = ({"sha256": key, "bytes": commit.records[key]} for key in sorted(missing))
-    write_rows(connection, insert(table), fresh)
-
-
-def _store_stamps(connection: Connection, stamps: Sequence[Stamped]) -> None:
-    table = schema.stamp
-    for one in stamps:
-        there = select(table.c.sha256).where(table.c.sha256 == one.sha256)
-        if connection.execute(there).first() is None:
-            names = ("sha256", "authority", "size", "note", "reply")
-            connection.execute(insert(table), {name: getattr(one, name) for name in names})
-
-
-def _store_outbox(
-    connection: Connection, rows: Sequence[OutboxRow], settled: Sequence[Delivery]
-) -> None:
-    table = schema.outbox
-    if rows:
-        fields = ("id", "incident", "step", "route", "payload", "created_us")
-        values = [{name: getattr(row, name) for name in fields} for row in rows]
-        connection.execute(insert(table), [{**v, "attempts": 0} for v in values])
-    for delivery in settled:
-        connection.execute(
-            update(table)
-            .where(table.c.id == delivery.id)
-            .values(
-                settled_us=delivery.at_us,
-                delivered=delivery.delivered,
-                attempts=delivery.attempt,
-            )
-        )

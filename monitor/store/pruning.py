@@ -36,6 +36,7 @@ from monitor.ledger.entry import (
     LogPruned,
     OperatorAct,
     Record,
+    reason_of,
 )
 from monitor.ledger.wire import WireError, decode, encode
 from monitor.paged import parts
@@ -96,7 +97,7 @@ class Prepared:
                 restated=restated,
             )
         except (WireError, ValueError, TypeError) as error:
-            raise StoreError("store.prune-prepared", cause=str(error)[:100]) from error
+            raise StoreError("store.prune-prepared", cause=reason_of(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ def boundary_before(url: str, before_us: int, most: int = EVERYTHING) -> Pruning
             late = (at for at, wall_us in _walls(connection, begin, end) if wall_us >= before_us)
             first = next(late, end)
     except EntryError as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
     boundary = max(begin, first // PRUNING_STEP * PRUNING_STEP)
     return Pruning(begin=begin, boundary=boundary, before_us=before_us)
 
@@ -160,7 +161,7 @@ def reported_until(url: str) -> int | None:
                 if isinstance(entry, OperatorAct) and entry.act == REPORT_ISSUED:
                     spans.append((entry.detail["from_us"], entry.detail["until_us"]))
     except (EntryError, KeyError) as error:
-        raise StoreError("store.failed", place=place_of(url), cause=str(error)) from error
+        raise StoreError("store.failed", place=place_of(url), cause=reason_of(error)) from error
     if begun_us is None:
         return None
     covered_us = begun_us

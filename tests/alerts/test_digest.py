@@ -26,9 +26,12 @@ def noted(name: str = "Dukcapil fiber", ended_us: int | None = None, **more: obj
     return Noted(name=name, ended_us=ended_us, **{**usual, **more})  # type: ignore[arg-type]
 
 
-def body(*incidents: Noted, lang: Language = "en") -> list[str]:
-    """The lines of the message."""
-    row = digest_row(ORIGIN, "noc", OPENED_US - DAY_US, OPENED_US, incidents)(77)
+def body(*incidents: Noted, unread: int = 0, lang: Language = "en") -> list[str]:
+    """The lines of the message; so many more have ended than were read."""
+    standing = sum(one.ended_us is None for one in incidents)
+    over = len(incidents) - standing + unread
+    span_us = (OPENED_US - DAY_US, OPENED_US)
+    row = digest_row(ORIGIN, "noc", span_us, incidents, standing=standing, over=over)(77)
     message = compose(row, lang, WITA)
     assert message.id == row.id
     assert row.incident == 77
@@ -55,6 +58,13 @@ def test_a_quiet_day_is_told_too() -> None:
     """Its absence says that the agent is silent."""
     assert body()[2] == "No incident."
     assert body(lang="id")[2] == "Tidak ada insiden."
+
+
+def test_what_was_not_read_is_counted() -> None:
+    """However many incidents were read, the digest says how many there are beyond the named."""
+    lines = body(*[noted(str(n), OPENED_US + 1) for n in range(20)], unread=7_000)
+    assert lines[0] == "Digest: 0 incidents stand, 7020 are over"
+    assert lines[-2] == "And 7005 more: `sasando incidents`."
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -86,7 +96,7 @@ def test_however_many_and_however_named_it_is_bounded(
 
 def test_a_payload_that_is_no_digest_gives_a_message_all_the_same() -> None:
     """An alert is not lost because it cannot be told well."""
-    row = digest_row(ORIGIN, "noc", 0, 1, ())(5)
+    row = digest_row(ORIGIN, "noc", (0, 1), (), standing=0, over=0)(5)
     spoilt = type(row)(
         id=row.id,
         incident=5,

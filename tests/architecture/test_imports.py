@@ -59,6 +59,7 @@ def test_imports_run_downward_only() -> None:
         ("checks/added.py", "def late():\n    import scapy.all", "scapy (GPL-2.0-only) is never"),
         ("checks/vrrp.py", "import checks.packets.process.wire", "The packet process is started"),
         ("checks/packets/process/ear.py", "import monitor.secret", "The packet process has noth"),
+        ("monitor/daemon/jobs.py", "import monitor.daemon.service", "The rooms of the daemon do"),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, path: str, line: str, contract: str) -> None:

@@ -217,3 +217,26 @@ def test_service_hours_cut_what_is_owed(place: Place, inside: Inside) -> None:
     figure = asked(inside, place)
     assert figure["time_us"]["unavailable"] == 4 * 3_600_000_000
     assert figure["time_us"]["base"] == 30 * 8 * 3_600_000_000
+
+
+@pytest.mark.parametrize(
+    ("period", "lang", "told"),
+    [
+        ("2026-08", "en", "the log begins at 1 September 2026 00:00:00, after period 2026-08"),
+        ("2026-08", "id", "log dimulai pada 1 September 2026 00:00:00, setelah periode 2026-08"),
+        ("2026-10", "en", "nothing after 30 September 2026 23:50:00, before period 2026-10"),
+        ("2026-10", "id", "tidak memuat apa pun setelah 30 September 2026 23:50:00"),
+    ],
+)
+def test_a_period_outside_of_the_log_is_noticed(
+    place: Place, inside: Inside, period: str, lang: str, told: str
+) -> None:
+    """Its figures stand as before, and stderr says why they are empty."""
+    september(place)
+    done = inside("sla", "--period", period, "--json", "--lang", lang, "-c", place.configuration)
+    assert done.code == 0
+    assert told in done.err
+    held_us = 300_000_000  # for so long the last observation of September holds in October
+    assert done.data["figures"][0]["time_us"]["available"] <= held_us
+    within = inside("sla", "--period", "2026-09-30..2026-10-02", "-c", place.configuration)
+    assert (within.code, within.err) == (0, "")

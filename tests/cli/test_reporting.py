@@ -90,6 +90,27 @@ def test_the_report_says_what_sla_says(place: Place, inside: Inside, tmp_path: P
     assert report["root"] == sla["root"]
 
 
+@pytest.mark.parametrize(
+    ("period", "told"),
+    [
+        ("2026-08", "log dimulai pada 1 September 2026 00:00:00"),
+        ("2026-10", "tidak memuat apa pun setelah 30 September 2026 23:50:00"),
+        ("2026-09-30..2026-10-02", ""),
+    ],
+)
+def test_a_report_from_outside_of_the_log_is_noticed(
+    place: Place, inside: Inside, tmp_path: Path, period: str, told: str
+) -> None:
+    """It is written all the same; stderr says that nothing of the period can be in it."""
+    september(place)
+    words = ("--period", period, "--out", tmp_path / "out", "--format", "json", "--draft")
+    done = inside("report", *words, "--lang", "id", "-c", place.configuration)
+    assert done.code == 0
+    assert told in done.err
+    assert ("Catatan:" in done.err) == bool(told)
+    assert (tmp_path / "out" / "report.json").exists()
+
+
 def test_a_draft_appends_nothing_and_two_of_them_are_the_same(
     place: Place, inside: Inside, tmp_path: Path
 ) -> None:

@@ -1,17 +1,24 @@
 """`sasando ledger succeed`, and `verify` of the chain that it makes."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from monitor.cli import succeeding
 from monitor.ledger.entry import LogOpened, read_record
 from monitor.ledger.files import read_bounded
 from monitor.ledger.keys import create_key, read_vkeys, write_vkeys
-from monitor.ledger.signer import Signer
+from monitor.ledger.signer import Cosigner, Signer
+from monitor.source import Source
 from tests.cli.running_command import Done, Inside
 from tests.daemon.place import Place
+from tests.lab.authority import Issuer
+from tests.lab.parts import require
 from tests.store import building
+from tests.store.test_stamps import stamp
 
 NEW = "agent.example/log/2"
 FORGER = Signer(name=building.ORIGIN, key=building.OTHER_KEY.key)
@@ -169,3 +176,51 @@ def test_exports_of_both_logs_verify_too(lost: Lost, tmp_path: Path) -> None:
     assert len(read_vkeys(trust)) == 2
     done = lost.inside("verify", tmp_path / "new", tmp_path / "whole", "--key", trust, "--json")
     assert (done.code, done.data["verdict"]) == (0, "intact"), done.out
+
+
+def test_a_chain_is_held_against_time_stamps(lost: Lost, tmp_path: Path) -> None:
+    """--tsa proves the tokens of every log; without it they are counted as unchecked."""
+    require("openssl")
+    issuer = Issuer(tmp_path / "tsa")
+    with building.ledger_at(f"sqlite:///{lost.whole}", lost.mark) as ledger:
+        stamp(ledger, issuer)
+    assert lost.succeed(lost.mark).code == 0
+    told = lost.verify(lost.whole, "--tsa", issuer.root)
+    assert (told.code, told.data["verdict"]) == (0, "intact")
+    assert [log["checked"]["time_stamps"]["proved"] for log in told.data["logs"]] == [1, 0]
+    without = lost.verify(lost.whole)
+    stamps = without.data["logs"][0]["checked"]["time_stamps"]
+    assert (stamps["proved"], stamps["unchecked"]) == (0, 1)
+
+
+def test_a_chain_knows_the_witnesses_that_are_named(lost: Lost) -> None:
+    """A trusted witness that cosigned nothing is told of each log; a log's key is no witness's."""
+    assert lost.succeed(lost.mark).code == 0
+    witness = Cosigner(name="witness.example", key=building.OTHER_KEY.key, time=0).verifier.vkey
+    told = lost.verify(lost.whole, "--witness", witness)
+    assert told.code == 0
+    for log in told.data["logs"]:
+        (one,) = log["checked"]["witnesses"]
+        assert (one["name"].partition("+")[0], one["cosignatures"]) == ("witness.example", 0)
+    assert lost.verify(lost.whole, "--witness", building.KEY.verifier.vkey).code == 2
+
+
+def test_a_chain_that_goes_on_meanwhile_is_not_behind_its_mark(
+    lost: Lost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark is read before the logs are pinned: what the agent writes meanwhile is no lie."""
+    assert lost.succeed(lost.mark).code == 0
+
+    @contextmanager
+    def going_on(path: str) -> Iterator[Source]:
+        with source_at(path) as source:
+            if Path(path) == lost.place.state:
+                with building.ledger_at(lost.place.url, lost.place.mark, lost.signer) as ledger:
+                    building.append(ledger, building.anchored())
+            yield source
+
+    source_at = succeeding.source_at
+    monkeypatch.setattr(succeeding, "source_at", going_on)
+    words = ("verify", lost.place.state, lost.whole, "-c", lost.place.configuration, "--json")
+    told = lost.inside(*words)
+    assert (told.code, told.data["verdict"]) == (0, "intact")

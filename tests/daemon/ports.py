@@ -8,52 +8,28 @@
 One thread accepts and closes whatever comes, so that no queue of connections ever fills up.
 """
 
-import os
 import random
 import selectors
 import socket
 import threading
-from types import TracebackType
-from typing import Self
+
+from tests.lab.threaded import Sockets
 
 _BACKLOG = 128
 
 
-class Ports:
+class Ports(Sockets):
     """`count` targets of 127.77.0.0/16; all are open at first."""
 
     def __init__(self, count: int) -> None:
         third = random.SystemRandom().randrange(1, 200)
         self.addresses = [f"127.77.{third + i // 250}.{1 + i % 250}" for i in range(count)]
         self._lock = threading.Lock()
-        self._selector = selectors.DefaultSelector()
-        self._wake_read, self._wake_write = os.pipe()
-        self._selector.register(self._wake_read, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._accept, name="ports")
-        self._ended = False
+        super().__init__()
         self._sockets = [self._bound(address) for address in self.addresses]
         self.up = [False] * count
         for number in range(count):
             self.open(number)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended = True
-        os.write(self._wake_write, b"x")
-        self._thread.join(10)
-        for sock in self._sockets:
-            sock.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
-        self._selector.close()
 
     def url(self, number: int) -> str:
         """The target's URL for a service."""
@@ -93,17 +69,11 @@ class Ports:
         sock.setblocking(False)
         return sock
 
-    def _accept(self) -> None:
-        while not self._ended:
-            for key, _ in self._selector.select(1.0):
-                if isinstance(key.fileobj, socket.socket):
-                    self._take(key.fileobj)
-
-    def _take(self, listening: socket.socket) -> None:
+    def _take(self, sock: socket.socket) -> None:
         with self._lock:
             for _ in range(_BACKLOG):
                 try:
-                    connection, _ = listening.accept()
+                    connection, _ = sock.accept()
                 except OSError:  # none is left, or the port was shut meanwhile
                     return
                 connection.close()

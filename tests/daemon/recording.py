@@ -20,6 +20,7 @@ from monitor.daemon.legwatch import LegWatch
 from monitor.daemon.plan import Item
 from monitor.daemon.recorder import Recorder
 from monitor.daemon.registry import Registry
+from monitor.daemon.reloading import Reloading
 from monitor.daemon.service import Daemon
 from monitor.daemon.setup import plan_of, sights_of, subjects_of
 from monitor.engine.runner import Result
@@ -89,14 +90,14 @@ class Recording:
             plan=self.plan,
             key=self.plan.configuration.agent.key,
             clock=self,
-            registry=self._registry,
+            now_us=lambda: self.recorder.anchor.wall_at(self.now_ns),
             recorder=self.recorder,
             legs=self.legs,
-            scope=SimpleNamespace(put=lambda _: None),
             sender=SimpleNamespace(configure=lambda _: None),
             runner=SimpleNamespace(replace=lambda _: None),
         )
-        Daemon._apply(daemon, self._loaded())
+        scope: Any = SimpleNamespace(put=lambda _: None)
+        Reloading(daemon, self._registry, scope, lambda: None).apply(self._loaded())
         self.plan = daemon.plan
 
     def wall_us(self) -> int:

@@ -152,7 +152,7 @@ def test_a_running_daemon_writes_declarations_and_refuses_what_it_must(place: Pl
         other = ExclusionDecided(
             exclusion=number, approved=True, author="other", reason="", at_us=now_us
         )
-        await daemon.appended(other, {})
+        await daemon.entries.appended(other, {})
 
     assert run_inside(place, act) == 0
     assert told == ["declare.own", "declare.no-open-exclusion", "cli.request", "declare.cause"]

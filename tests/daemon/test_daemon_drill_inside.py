@@ -72,7 +72,7 @@ def test_a_reload_that_takes_the_declaration_away_ends_the_drill(place: Place) -
             await until("answers", lambda: asking.measured(3))
             place.links["fo"]["drills"] = []
             place.write()
-            daemon.reload()
+            daemon.reloading.begin()
             await until("the end", lambda: asking.over)
             assert asking.result()["ended"] == "withdrawn"
 

@@ -159,8 +159,8 @@ def test_a_reload_while_commits_fail_withdraws_exactly_once(
             await until("a draft with the opening", lambda: _opening_drafted(daemon))
             del place.services["p0"]
             place.write()
-            daemon.reload()
-            await until("reloaded", lambda: daemon.reloads)
+            daemon.reloading.begin()
+            await until("reloaded", lambda: daemon.reloading.count)
             assert not any(standing.incident for standing in book.standings.values())
         await until("withdrawn", lambda: _free_of_incidents(daemon))
 
@@ -173,7 +173,7 @@ def test_an_act_that_waits_too_long_is_an_error_and_no_defect(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A check whose commit comes after its patience harms nobody: the entry is there later."""
-    monkeypatch.setattr("monitor.daemon.service.APPEND_S", 0.2)
+    monkeypatch.setattr("monitor.daemon.appending.APPEND_S", 0.2)
 
     async def act(daemon: Daemon) -> None:
         with _Locked(place):
@@ -202,7 +202,7 @@ def test_a_defect_ends_the_daemon_and_leaves_the_log_whole(
         if where == "take":
             monkeypatch.setattr(accumulator.Accumulator, "take", broken)
         elif where == "second":
-            monkeypatch.setattr(daemon, "_count_losses", broken)
+            monkeypatch.setattr(daemon.engine_watch, "count_losses", broken)
         elif where == "writer":
             monkeypatch.setattr(Ledger, "append", broken)
         else:
@@ -227,7 +227,7 @@ def test_the_watchdog_is_fed_by_progress_and_a_living_writer_only(
         monkeypatch.setattr(daemon.notifier, "tell", lambda **fields: heard.append(fields))
         monkeypatch.setattr(daemon.runner, "progress", lambda: progress[0])
         monkeypatch.setattr(type(daemon.writer), "alive", property(lambda _: alive[0]))
-        daemon._fed = -1
+        daemon.engine_watch._progress = -1
         assert _fed(daemon, heard)
         assert not _fed(daemon, heard)
         progress[0], alive[0] = 2, False
@@ -247,8 +247,8 @@ def test_what_a_reload_removes_is_forgotten(place: Place) -> None:
         await until("all seen", lambda: len(seen.latest) == 5 and len(seen.sights.seen) == 5)
         del place.services["p0"]
         place.write()
-        daemon.reload()
-        await until("reloaded", lambda: daemon.reloads)
+        daemon.reloading.begin()
+        await until("reloaded", lambda: daemon.reloading.count)
         assert len(seen.latest) == 4
         assert "p0" not in seen.sights.seen
 

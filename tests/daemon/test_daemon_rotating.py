@@ -25,6 +25,7 @@ from monitor.ledger.keys import read_vkeys
 from monitor.ledger.signer import Verifier
 from monitor.ledger.token import create_token_key
 from monitor.secret import SecretError
+from monitor.store.keeping import Checkpoints
 from monitor.store.ledger import Commit, Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.verify import verify
@@ -70,9 +71,9 @@ def test_the_daemon_goes_on_with_the_next_key(place: Place) -> None:
             await rotate(place)
         place.agent["key"] = {"private": {"secret": "file:secrets/next.key"}}
         place.write()
-        daemon.reload()
-        await until("a reload", lambda: daemon.reloads or daemon.refused)
-        assert daemon.refused is None
+        daemon.reloading.begin()
+        await until("a reload", lambda: daemon.reloading.count or daemon.reloading.refused)
+        assert daemon.reloading.refused is None
 
     assert run_inside(place, act) == 0
     ((entry, new),) = handed
@@ -224,7 +225,7 @@ def _kill(*_: object, **__: object) -> None:
 def _killed_at(point: str, patch: pytest.MonkeyPatch) -> None:
     """Let the rotation end there."""
     if point == "before the commit":
-        patch.setattr(Ledger, "_keep_checkpoint", _kill)
+        patch.setattr(Checkpoints, "keep", _kill)
     elif point == "after the commit":
         patch.setattr(Ledger, "sign", _kill)
     elif point == "after signing":

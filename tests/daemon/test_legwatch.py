@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checks.base import Evidence, Outcome
-from monitor.daemon import answers
+from monitor.daemon import standing
 from monitor.daemon.accumulator import Seen
 from monitor.daemon.plan import Judgement
 from monitor.daemon.redundant import site_shown
@@ -241,7 +241,7 @@ def test_a_turn_has_the_site_looked_at_at_once_and_only_then(root: Path, ports: 
         del place.links["backup"]
         place.sites["office"] = {}
         place.write()
-        daemon.reload()
+        daemon.reloading.begin()
         now = await told(place, "whole", lambda now: not now["labels"] and not now["redundancy"])
         now = await told(place, "withdrawn", lambda now: len(now["incidents"]) == 1)
         assert accused(now) == [("primary", "link-tcp")]
@@ -300,7 +300,7 @@ def test_a_month_of_debt_is_not_added_up_on_the_loop(
         threads.add(threading.get_ident())
         return site_shown(*given)
 
-    monkeypatch.setattr(answers, "site_shown", shown)
+    monkeypatch.setattr(standing, "site_shown", shown)
 
     async def act(daemon: Daemon) -> None:
         del daemon

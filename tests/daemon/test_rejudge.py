@@ -58,7 +58,7 @@ def test_an_honest_daemon_judged_by_the_texts_in_force(place: Place, ports: Port
         place.rules = [{**QUICK, "require": "evidence.connect_ms < 2000.0"}]
         place.write()
         reloads = len(place.of(ConfigurationInForce))
-        daemon.reload()
+        daemon.reloading.begin()
         await until("a reload", lambda: len(place.of(ConfigurationInForce)) > reloads)
         await _commits(daemon, 3)
 

@@ -6,15 +6,12 @@ The kernel of that router must be silent (`Routers.silence` with `except_mark=MA
 only. One thread; ended with the block.
 """
 
-import select
 import socket
 import struct
-import threading
 from enum import Enum, auto
-from types import TracebackType
-from typing import Self
 
 from tests.lab.netns import Namespace
+from tests.lab.threaded import Sockets
 
 MARK = 7
 _SO_MARK = 36
@@ -35,43 +32,27 @@ class Manner(Enum):
     """It quotes another destination."""
 
 
-class Answerer:
+class Answerer(Sockets):
     """Answers on one interface of a namespace until the block ends."""
 
     def __init__(self, router: Namespace, interface: str, manner: Manner) -> None:
         self._manner = manner
         self.answered = 0
         with router.inside():
-            self._taps = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
-            self._taps.bind((interface, _ETH_P_IP))
+            taps = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
+            taps.bind((interface, _ETH_P_IP))
             self._out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self._out.setsockopt(socket.SOL_SOCKET, _SO_MARK, MARK)
-        self._stop, self._stopping = socket.socketpair()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        super().__init__(taps)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def _take(self, sock: socket.socket) -> None:
+        packet, (_, _, kind, *_) = sock.recvfrom(65_535)
+        if kind == socket.PACKET_HOST and packet[8] == 1 and packet[9] == socket.IPPROTO_UDP:
+            self._answer(packet)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopping.close()
-        self._thread.join(10)
-        for sock in (self._taps, self._out, self._stop):
-            sock.close()
-
-    def _serve(self) -> None:
-        while True:
-            ready, _, _ = select.select([self._taps, self._stop], [], [])
-            if self._stop in ready:
-                return
-            packet, (_, _, kind, *_) = self._taps.recvfrom(65_535)
-            if kind == socket.PACKET_HOST and packet[8] == 1 and packet[9] == socket.IPPROTO_UDP:
-                self._answer(packet)
+    def _close(self) -> None:
+        super()._close()
+        self._out.close()
 
     def _answer(self, packet: bytes) -> None:
         quoted = bytearray(packet)

@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from tests.lab.threaded import Posts
 
 _CONFIGURATION = """\
 [tsa]
@@ -104,10 +104,11 @@ class Issuer:
         assert done.returncode == 0, done.stderr.decode(errors="replace")
 
 
-class Authority:
+class Authority(Posts):
     """Serves an issuer's replies over HTTP; `answering` replaces the honest answer."""
 
     def __init__(self, issuer: Issuer) -> None:
+        super().__init__()
         self.issuer = issuer
         self.answering: Answering = self.honest
         self.asked = 0
@@ -120,38 +121,15 @@ class Authority:
     @property
     def url(self) -> str:
         """Where it is asked."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/tsr"
+        return f"http://127.0.0.1:{self.port}/tsr"
 
-    def __enter__(self) -> Self:
-        authority = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                assert self.headers["Content-Type"] == "application/timestamp-query"
-                query = self.rfile.read(int(self.headers["Content-Length"]))
-                with authority._lock:
-                    authority.asked += 1
-                    with suppress(OSError):  # who asked has gone
-                        authority.answering(self, query)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
+    def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        """One at a time."""
+        assert request.headers["Content-Type"] == "application/timestamp-query"
+        with self._lock:
+            self.asked += 1
+            with suppress(OSError):  # who asked has gone
+                self.answering(request, body)
 
 
 def answer(request: BaseHTTPRequestHandler, body: bytes, code: int = 200) -> None:

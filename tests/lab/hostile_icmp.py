@@ -8,16 +8,14 @@ Requests are taken and replies sent through raw sockets, so identifier, sequence
 payload can be anything. One thread; ended with the block.
 """
 
-import select
 import socket
 import struct
 import threading
 from collections.abc import Mapping
 from enum import Enum, auto
-from types import TracebackType
-from typing import Self
 
 from tests.lab.netns import Pair
+from tests.lab.threaded import Sockets
 
 _IPV6_RECVPKTINFO, _IPV6_PKTINFO, _IPV6_FREEBIND = 49, 50, 78
 _ICMP6_FILTER = 1
@@ -45,7 +43,7 @@ class Manner(Enum):
     """Answers when the test calls `release`."""
 
 
-class Hostile:
+class Hostile(Sockets):
     """Answers for `far` in both families until the block ends."""
 
     def __init__(self, pair: Pair, manners: Mapping[str, Manner]) -> None:
@@ -65,26 +63,8 @@ class Hostile:
         self._v6.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *words))
         for sock in (self._v4, self._v6):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self._wake, self._awake = socket.socketpair()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> Self:
-        """Begin to answer."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the thread and close the sockets."""
-        self._wake.close()
-        self._thread.join(timeout=30)
-        for sock in (self._v4, self._out4, self._v6, self._awake):
-            sock.close()
+        super().__init__(self._v4, self._v6)
 
     def release(self) -> int:
         """Send every reply that was held; how many."""
@@ -94,24 +74,24 @@ class Hostile:
             self._send(place, message, peer)
         return len(held)
 
-    def _serve(self) -> None:
-        while True:
-            ready, _, _ = select.select([self._v4, self._v6, self._awake], [], [], 60)
-            if not ready or self._awake in ready:
-                return
-            if self._v4 in ready:
-                packet, peer = self._v4.recvfrom(4096)
-                place, message = socket.inet_ntoa(packet[16:20]), packet[(packet[0] & 15) * 4 :]
-                if message[0] == 8:
-                    self._answer(place, message, peer[0])
-            if self._v6 in ready:
-                message, control, _, peer = self._v6.recvmsg(4096, 256)
-                place = next(
-                    socket.inet_ntop(socket.AF_INET6, body[:16])
-                    for _, kind, body in control
-                    if kind == _IPV6_PKTINFO
-                )
+    def _take(self, sock: socket.socket) -> None:
+        if sock is self._v4:
+            packet, peer = sock.recvfrom(4096)
+            place, message = socket.inet_ntoa(packet[16:20]), packet[(packet[0] & 15) * 4 :]
+            if message[0] == 8:
                 self._answer(place, message, peer[0])
+            return
+        message, control, _, peer = sock.recvmsg(4096, 256)
+        place = next(
+            socket.inet_ntop(socket.AF_INET6, body[:16])
+            for _, kind, body in control
+            if kind == _IPV6_PKTINFO
+        )
+        self._answer(place, message, peer[0])
+
+    def _close(self) -> None:
+        super()._close()
+        self._out4.close()
 
     def _answer(self, place: str, request: bytes, peer: str) -> None:
         manner = self._manners.get(place, Manner.HONEST)

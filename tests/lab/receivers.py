@@ -22,11 +22,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
+
+from tests.lab.threaded import Posts
 
 _WAIT_S = 30.0
 _ID = re.compile(r"([0-9a-f]{64})\s*\Z")
@@ -101,21 +103,14 @@ class Receiver:
             self._changed.notify_all()
 
 
-class Webhook(Receiver):
+class Webhook(Receiver, Posts):
     """An HTTP server that takes Apprise's JSON (`json://`)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        Receiver.__init__(self)
+        Posts.__init__(self)
         self._begun = threading.Event()
         self._released = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Request)
-        self._server.webhook = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    @property
-    def port(self) -> int:
-        """The port on 127.0.0.1."""
-        return int(self._server.server_address[1])
 
     def url(self, path: str = "/alerts", credentials: str = "", query: str = "") -> str:
         """The Apprise URL of this receiver; `credentials` as `user:password`."""
@@ -131,25 +126,14 @@ class Webhook(Receiver):
         """Let the slow answers go."""
         self._released.set()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _stop(self) -> None:
         self._closed.set()
         self._released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super()._stop()
 
-    def answer(self, request: BaseHTTPRequestHandler, raw: bytes) -> None:
+    def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         """One request, in its own thread."""
-        payload: dict[str, Any] = json.loads(raw)
+        payload: dict[str, Any] = json.loads(body)
         failure = self._next_failure()
         if failure == "slow":
             self._begun.set()
@@ -173,27 +157,6 @@ class Webhook(Receiver):
                 request.send_header("Location", "/elsewhere")
             request.send_header("Content-Length", "0")
             request.end_headers()
-
-
-class _Server(ThreadingHTTPServer):
-    webhook: Webhook
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, or a reset that the test asked for, is no news."""
-
-
-class _Request(BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_POST(self) -> None:
-        """Take one message."""
-        length = min(int(self.headers.get("Content-Length", "0")), 1_000_000)
-        self.server.webhook.answer(self, self.rfile.read(length))
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name it has there)
-        """Print nothing: a path may hold a token."""
 
 
 class MailServer(Receiver):

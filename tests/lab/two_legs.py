@@ -10,7 +10,6 @@ routes out.
 
 import socket
 import struct
-import threading
 import time
 from contextlib import ExitStack
 from itertools import pairwise
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.lab.netns import Namespace
+from tests.lab.threaded import Sockets
 
 SERVICE = "203.0.113.7"
 LEGS = ("192.0.2.2", "192.0.2.6")
@@ -108,40 +108,25 @@ class TwoLegs:
                 raise TimeoutError(f"leg {leg} does not carry")
 
 
-class Replies:
+class Replies(Sockets):
     """Every echo reply of the service that reaches the agent, by the kernel's arrival stamps."""
 
     def __init__(self, place: Namespace) -> None:
         with place.inside():
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        self._socket.settimeout(0.2)
+            taps = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+        taps.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        taps.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.times_ns: list[int] = []
-        self._ended = False
-        self._thread = threading.Thread(target=self._read)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended = True
-        self._thread.join(10)
-        self._socket.close()
+        super().__init__(taps)
 
     def silences_s(self, count: int) -> list[float]:
         """The longest times between two replies, in the order of time."""
         pairs = sorted(pairwise(self.times_ns), key=lambda p: p[0] - p[1])[:count]
         return [(after - before) / 1e9 for before, after in sorted(pairs)]
 
-    def _read(self) -> None:
-        while not self._ended:
-            try:
-                packet, ancillary, _, place = self._socket.recvmsg(256, 64)
-            except TimeoutError:
-                continue
-            reply = packet[9] == 1 and packet[20] == 0 and place[2] != socket.PACKET_OUTGOING
-            if reply and packet[12:16] == socket.inet_aton(SERVICE):
-                seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2][:16])
-                self.times_ns.append(seconds * 1_000_000_000 + nanoseconds)
+    def _take(self, sock: socket.socket) -> None:
+        packet, ancillary, _, place = sock.recvmsg(256, 64)
+        reply = packet[9] == 1 and packet[20] == 0 and place[2] != socket.PACKET_OUTGOING
+        if reply and packet[12:16] == socket.inet_aton(SERVICE):
+            seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2][:16])
+            self.times_ns.append(seconds * 1_000_000_000 + nanoseconds)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.derive import Changes, Fold
-from monitor.history import track_of
+from monitor.history import span_of, track_of
 from monitor.ledger.columns import Ints
 from monitor.model import State
 from policies.availability import (
@@ -145,7 +145,7 @@ def moments(cut: Sequence[int]) -> Moments:
 
 def spans_of(fold: Fold, changes: Changes, number: int) -> list[Span]:
     """A series that is there from before its first observation on, for ever."""
-    rows = [row for row in changes.intervals if row.series == number]
+    rows = [span_of(row) for row in changes.intervals if row.series == number]
     standing = fold.standings()[number]
     spans = track_of(rows, standing, withdrawn=False, until_us=FOREVER_US)
     first = spans[0].started_us if spans else FOREVER_US

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import State
-from policies.budget import BURN_ALARMS, DAY_US, HOUR_US, burn_rate, error_budget
+from policies.budget import BURN_ALARMS, DAY_US, HOUR_US, ErrorBudget, burn_rate
 from policies.debt import Span
 from policies.loss_time import loss_spans
 from policies.restitution import Formula, Rounding, Terms, restitution, rounded
@@ -119,12 +119,15 @@ def test_rounding_is_that_of_long_decimals(exact: Fraction, step: str, mode: Rou
 
 def test_a_budget_counts_what_was_seen_and_what_was_not() -> None:
     """30 days at 99.5 % allow 3.6 h; unobserved time may have spent some of what is left."""
-    budget = error_budget(Fraction(995, 1000), 30 * DAY_US, HOUR_US, 2 * HOUR_US)
+    budget = ErrorBudget(
+        agreed=Fraction(995, 1000), base_us=30 * DAY_US, spent_us=HOUR_US, unseen_us=2 * HOUR_US
+    )
     assert budget.allowed_us == Fraction(36, 10) * HOUR_US
     assert budget.spent == Fraction(10, 36)
     assert budget.left_us == Fraction(26, 10) * HOUR_US
     assert budget.left_at_worst_us == Fraction(6, 10) * HOUR_US
-    assert error_budget(Fraction(1), DAY_US, 1, 0).spent is None
+    none = ErrorBudget(agreed=Fraction(1), base_us=DAY_US, spent_us=1, unseen_us=0)
+    assert none.spent is None
 
 
 def test_burn_alarms_have_the_published_rates() -> None:

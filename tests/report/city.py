@@ -34,8 +34,7 @@ def city(count: int, seed: int = 7) -> Report:
     coverage = [_coverage(key, chance) for key in keys]
     met = {one.target: not one.sums.unavailable_us for one in coverage}
     figures = [
-        replace(
-            figure,
+        figure._replace(
             target=one.target,
             sums=one.sums,
             worst=one.sums.worst,

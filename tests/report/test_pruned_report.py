@@ -262,9 +262,9 @@ def test_a_state_of_an_earlier_version_makes_no_report(logs: Logs) -> None:
         assert boundary is not None
         fold = boundary.fold.snapshot()
         for state, why in (
-            (fold, "kept nothing for reports"),
-            (encode({**decode(fold), "standing": {"origin": 1}}), "cannot be read"),
-            (b"nonsense", "cannot be read"),
+            (fold, "entry.standing-none"),
+            (encode({**decode(fold), "standing": {"origin": 1}}), "entry.standing-unreadable"),
+            (b"nonsense", "entry.standing-unreadable"),
         ):
             with pytest.raises(EntryError, match=why):
                 boundary_of(_Other(left, state))

@@ -21,7 +21,8 @@ from monitor.store import reader
 from monitor.store.connect import open_engine
 from monitor.store.export import export
 from monitor.store.glance import consistency, glance
-from monitor.store.ledger import MOST_COSIGNED, Ledger
+from monitor.store.keeping import MOST_COSIGNED
+from monitor.store.ledger import Ledger
 from monitor.store.pinned import PinnedDatabase
 from monitor.verify import verify
 from tests.lab.parts import require
@@ -104,7 +105,7 @@ def test_a_commit_that_fails_keeps_what_was_offered(tmp_path: Path) -> None:
         one = cosigned(ledger, 0)
         for _ in range(MOST_COSIGNED + 5):
             ledger.offer(one)
-        assert len(ledger._offered) == MOST_COSIGNED
+        assert len(ledger.cosignatures.offered) == MOST_COSIGNED
 
 
 def test_only_a_named_key_is_believed(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def told(ask: Callable[[], object]) -> object:
     try:
         return ask()
     except EntryError as error:
-        return str(error)
+        return error.reason
     except StoreError as error:
         return error.values.get("cause", (error.values.get("what"), error.values.get("index")))
 

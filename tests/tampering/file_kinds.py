@@ -11,7 +11,7 @@ import pytest
 from monitor.ledger.checkpoint import Checkpoint, sign_checkpoint
 from monitor.ledger.tiles import decode_bundle, encode_bundle
 from tests.store.building import KEY, ORIGIN, OTHER_KEY
-from tests.tampering.bases import Copy
+from tests.tampering.copies import Copy
 from tests.tampering.kinds import BETTER, Kind
 from tests.tampering.kinds import kind as kind_of
 

@@ -23,7 +23,8 @@ from tests.store.building import (
     maintenance,
     observation,
 )
-from tests.tampering.bases import LATER, LATER_KEY, NEXT_KEY, Copy, lost
+from tests.tampering.bases import LATER, LATER_KEY, NEXT_KEY, lost
+from tests.tampering.copies import Copy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.tampering.bases import MAKERS, copied, judged
+from tests.tampering.bases import MAKERS
+from tests.tampering.copies import copied
 from tests.tampering.file_kinds import FILE_KINDS
+from tests.tampering.judging import judged
 from tests.tampering.kinds import KINDS, Kind
 
 EVERY = [*KINDS, *FILE_KINDS]

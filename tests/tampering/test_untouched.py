@@ -26,8 +26,6 @@ from tests.store.building import (
 )
 from tests.tampering.bases import (
     NEXT_KEY,
-    Copy,
-    judged,
     lost,
     make_bundle,
     make_chain,
@@ -35,6 +33,8 @@ from tests.tampering.bases import (
     make_pruned,
     make_rotated,
 )
+from tests.tampering.copies import Copy
+from tests.tampering.judging import judged
 
 Make = Callable[[Path], None]
 

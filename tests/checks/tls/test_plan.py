@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -314,6 +315,30 @@ def test_a_lost_answer_about_a_version_that_was_decided_is_no_doubt() -> None:
     ask_rare_first(survey)
     found = surveyed(survey, server)
     assert (found["protocols"], found["inconclusive"]) == (("TLSv1.2",), ())
+
+
+SHOWN_ANYWAY = {
+    "rare suites of refused versions": (PaperServer(suites={Version.TLS12: (0xC02F,)}), " rare"),
+    "DHE of whom everything is known": (PaperServer(suites={Version.TLS12: (0xC02F,)}), "dhe"),
+    "post-quantum of all groups known": (
+        PaperServer(suites={Version.TLS13: (0x1301,)}, groups=(29,)),
+        "post-quantum",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN_ANYWAY)
+def test_a_full_survey_asks_nothing_that_it_is_shown_anyway(case: str) -> None:
+    """Each question costs the server a connection; the facts are there without it."""
+    server, name = SHOWN_ANYWAY[case]
+    asked: list[str] = []
+
+    def listening(_count: int, question: Question) -> None:
+        asked.append(question.name)
+
+    found = surveyed(survey_of(full=True), replace(server, fault=listening))
+    assert [one for one in asked if one.endswith(name)] == []
+    assert (found["dhe"], found["post_quantum"]) == (False, False)
 
 
 def test_two_servers_behind_one_address_are_no_suites() -> None:

@@ -10,14 +10,12 @@ A raw AF_PACKET socket and a thread; bounded, and what the kernel dropped is cou
 import itertools
 import socket
 import struct
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from types import TracebackType
-from typing import Self
 
 from tests.lab.city.node import Node
+from tests.lab.threaded import Sockets
 
 _ALL, _IPV4 = 0x0003, 0x0800
 _STAMPNS = 35
@@ -27,7 +25,7 @@ _MOST = 200_000
 _HEADERS = 128
 """Addresses, ports and types are kept; a payload is not."""
 _ETHERNET = 14
-_WAKE_S = 0.1
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,56 +54,42 @@ class Packet:
         return int(struct.unpack_from("!H", self.payload, 6)[0])
 
 
-class Capture:
+class Capture(Sockets):
     """Captures from entering to leaving."""
 
     def __init__(self, node: Node, interface: str) -> None:
         with node.inside():
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
-            self._socket.bind((interface, _ALL))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._socket.setsockopt(socket.SOL_SOCKET, _STAMPNS, 1)
-        self._socket.settimeout(_WAKE_S)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read, name=f"capture-{node.name}")
+            self._taps = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
+            self._taps.bind((interface, _ALL))
+        self._taps.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._taps.setsockopt(socket.SOL_SOCKET, _STAMPNS, 1)
+        self._taps.setblocking(False)
+        super().__init__(self._taps)
         self.packets: list[Packet] = []
         self.dropped = 0
         """Packets that passed unseen, because buffer or list was full."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-        statistics = self._socket.getsockopt(263, _PACKET_STATISTICS, 8)  # SOL_PACKET
-        self.dropped += struct.unpack("II", statistics)[1]
-        self._socket.close()
 
     def gap(self, wanted: Callable[[Packet], bool]) -> int:
         """The longest time between two packets that are wanted, in ns; ValueError below two."""
         times = [packet.at_ns for packet in self.packets if wanted(packet)]
         return max(later - earlier for earlier, later in itertools.pairwise(times))
 
-    def _read(self) -> None:
-        while not self._ended.is_set():
+    def _take(self, sock: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
             try:
-                frame, control, _, origin = self._socket.recvmsg(_HEADERS + _ETHERNET, 64)
-            except TimeoutError:
-                continue
-            except OSError:  # the interface went down: it may come back
-                continue
+                frame, control, _, origin = sock.recvmsg(_HEADERS + _ETHERNET, 64)
+            except OSError:  # nothing is left; or the interface went down, and may come back
+                return
             packet = _packet(frame, control, sent=origin[2] == socket.PACKET_OUTGOING)
             if packet is not None and len(self.packets) < _MOST:
                 self.packets.append(packet)
             elif packet is not None:
                 self.dropped += 1
+
+    def _close(self) -> None:
+        statistics = self._taps.getsockopt(263, _PACKET_STATISTICS, 8)  # SOL_PACKET
+        self.dropped += struct.unpack("II", statistics)[1]
+        super()._close()
 
 
 def _packet(frame: bytes, control: list[tuple[int, int, bytes]], *, sent: bool) -> Packet | None:

@@ -1,6 +1,7 @@
 """The Debian package, installed in a booted systemd and used as its documentation says."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -157,7 +158,8 @@ def test_the_installed_units_are_sound(machine: Machine) -> None:
 def test_every_installed_library_loads(machine: Machine) -> None:
     """The daemon's account can import each dependency with the system's python3."""
     names = "alembic apprise cel_expr_python cryptography dns numpy psutil psycopg pydantic rich"
-    names += " schedule scapy sqlalchemy structlog typer uvloop yaml"
+    names += " pkcs11 pyhanko.sign rfc3161_client schedule scapy segno sqlalchemy"
+    names += " structlog typer typst uvloop yaml"
     code = f"for name in {names.split()!r}: __import__(name)"
     account = ("runuser", "-u", "sasando", "--")
     machine.run(*account, "/opt/sasando/bin/python3", "-I", "-c", code, timeout=120)
@@ -318,6 +320,29 @@ def test_a_sealed_key_signs_and_hands_over(running: Machine) -> None:
     told = json.loads(done.stdout)
     assert told["verdict"] == "intact", done.stdout
     assert [one["previous"] for one in told["checked"]["followed"]] == [origin[0]["vkey"]]
+    sealed_too = [f"-pLoadCredentialEncrypted=log-{name}" for name in ("key", "passphrase")]
+    _prune_as_documented(running, *sealed_too)
+
+
+def _prune_as_documented(running: Machine, *more: str) -> None:
+    """By the line of operations.md: nothing is old enough, but the ledger is opened and signed."""
+    text = (ROOT / "docs/operations.md").read_text("utf-8")
+    line = next(one for one in text.splitlines() if "sasando ledger prune" in one)
+    words = [word for word in shlex.split(line) if word != "sudo"]
+    # A pipe stands for the terminal.
+    words[words.index("--pty")] = "--pipe"
+    at = words.index("sasando")
+    running.run("systemctl", "stop", UNIT)
+    ledger = ("stat", "--format=%U %G %a", "/var/lib/sasando/ledger.db")
+    before = running.run(*ledger).stdout
+    done = running.run(*words[:at], *more, *words[at:], check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "old enough" in done.stderr
+    assert running.run(*ledger).stdout == before
+    alone = ("runuser", "-u", "sasando", "--", "cat", f"{CONFIGURATION}/agent.yaml")
+    assert running.run(*alone, check=False).returncode == 1
+    started = running.run("systemctl", "start", UNIT, check=False, timeout=120)
+    assert started.returncode == 0, running.journal(UNIT)
 
 
 def test_stopping_drains_and_the_ledger_verifies(running: Machine) -> None:
