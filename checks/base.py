@@ -6,6 +6,7 @@ the facts of its evidence ARE what policies may speak of.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol, Self
 from urllib.parse import SplitResult
 
@@ -98,7 +99,13 @@ class Evidence:
     @classmethod
     def restored(cls, values: Mapping[str, Any]) -> Self:
         """The evidence again, from its stored fields."""
-        return cls(**{f.name: values[f.name] for f in fields(cls)})
+        kind: type = cls
+        return cls(**{name: values[name] for name in _field_names(kind)})
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from monitor.derived import IntervalRow as IntervalRow
 from monitor.derived import RollupRow as RollupRow
 from monitor.holds import HeldRow, Holds, SilenceRow, held_of, row_values, silence_of
 from monitor.ledger.batch import Batch
-from monitor.ledger.block import Block, scan
+from monitor.ledger.block import Block
 from monitor.ledger.columns import Ints
 from monitor.ledger.entry import (
     BATCH_CODE,
@@ -50,11 +50,8 @@ from monitor.ledger.entry import (
 from monitor.ledger.wire import WireError, decode, encode
 from monitor.model import Act, State
 from monitor.observed import COLUMNS, NEVER, observe, open_rollup
+from monitor.paged import parts
 
-AT_ONCE = 1_024
-"""Entries that whoever reads many should take together: more of them save nothing."""
-_FEWEST = 2
-"""Batches that are worth decoding together."""
 STAMP = "time-stamp/"
 """Before an authority's name: the job of the calendar that asks it for a token."""
 
@@ -168,36 +165,28 @@ class Fold:
         Yields (index of its first entry, part) after each part was taken. EntryError for the entry
         that follows the parts so far: it cannot be read, or cannot follow.
         """
-        place = 0
-        while place < len(entries):
-            block, count = self._together(entries, place, changes)
-            if block is not None:
-                yield first + place, block
-                place += count
+        for index, part in parts(first, entries):
+            singly: Iterable[tuple[int, bytes]]
+            if isinstance(part, bytes):
+                singly = ((index, part),)
+            elif self._follows(part, changes):
+                yield index, part
                 continue
-            for end in range(place, place + max(1, count)):
-                entry = read_entry(entries[end])
-                part = part_of(entry)
-                self.take(first + end, part, changes)
-                yield first + end, part
-            place += max(1, count)
+            else:  # singly, which tells the one that is wrong
+                place = index - first
+                singly = enumerate(entries[place : place + len(part)], index)
+            for at, raw in singly:
+                one = part_of(read_entry(raw))
+                self.take(at, one, changes)
+                yield at, one
 
-    def _together(
-        self, entries: Sequence[bytes], place: int, changes: Changes
-    ) -> tuple[Block | None, int]:
-        """The batches that begin there, taken in, and how many they are.
-
-        None where they must be read singly, which tells the one that is wrong if any is.
-        """
-        found = scan(entries, place)
-        block = found.block() if len(found) >= _FEWEST else None
-        if block is None:
-            return None, len(found)
+    def _follows(self, block: Block, changes: Changes) -> bool:
+        """Take batches in together, unless one of them cannot follow: nothing is changed then."""
         try:
             self._block(block, changes)
-        except EntryError:  # before anything was changed
-            return None, len(found)
-        return block, len(found)
+        except EntryError:
+            return False
+        return True
 
     def current(self, number: int) -> tuple[State, int, int]:
         """(state, since_us, last_us) of a series; UNOBSERVED where nothing was ever seen.

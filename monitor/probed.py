@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.derive import Fold, read_entry
-from monitor.ledger.batch import Batch, Group
-from monitor.ledger.entry import ClockAnchored, EntryError, SeriesDefined
+from monitor.derive import Fold, moments, part_of, read_entry
+from monitor.ledger.block import Block
+from monitor.ledger.entry import BATCH_CODE, ClockAnchored, SeriesDefined
+from monitor.paged import pages, parts
 from policies.probes import Cover, Probes, Seen, Tally, Wanted, track
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Key = tuple[str, str, str]
 """(policy, objective, target)."""
 ROUND_TRIP = ("icmp",)
 """Checks whose first measure is the delay of numbered singletons."""
 PORTION = 50_000
-"""Observations that are put in order at once."""
-_TELLING = frozenset({1, ClockAnchored.CODE, SeriesDefined.CODE})
+"""Observations that are put in order at once, and those of one block."""
+_TELLING = frozenset({BATCH_CODE, ClockAnchored.CODE, SeriesDefined.CODE})
 """Kinds of entries that matter here: the others need not be read."""
 
 
@@ -32,7 +34,7 @@ class _Pass:
     wanted: Mapping[Key, Wanted]
     anchors: dict[int, int] = field(default_factory=dict)
     interval_us: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    asked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    asked: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     bounds: Sequence[int] = ()
     covers: dict[int, Cover] = field(default_factory=dict)
     tallies: dict[int, list[tuple[Key, Tally, int]]] = field(default_factory=dict)
@@ -51,16 +53,17 @@ class _Pass:
         self._room(max(self.covers, default=0) + 1)
         self.asked[list(self.covers)] = True
 
-    def take(self, index: int, raw: bytes) -> None:
-        """One entry; EntryError for one that cannot follow."""
-        if raw[2:3] and raw[2] not in _TELLING:
-            return
-        match read_entry(raw):
-            case Batch() as batch:
-                if batch.anchor not in self.anchors:
-                    raise EntryError("entry.batch-anchor", anchor=batch.anchor)
-                for group in batch.groups:
-                    self._group(group, self.anchors[batch.anchor])
+    def take(self, index: int, told: Block | bytes) -> None:
+        """An entry, or batches; EntryError for one that cannot follow."""
+        if isinstance(told, bytes):
+            if told[2:3] and told[2] not in _TELLING:
+                return
+            part = part_of(read_entry(told))
+        else:
+            part = told
+        match part:
+            case Block() as block:
+                self._block(block)
             case ClockAnchored() as anchor:
                 self.anchors[index] = anchor.wall_us
             case SeriesDefined() as series if series.number < len(self.asked):
@@ -72,18 +75,16 @@ class _Pass:
         self.interval_us = np.zeros(count, np.int64)
         self.asked = np.zeros(count, np.bool_)
 
-    def _group(self, group: Group, wall_us: int) -> None:
-        if group.check not in ROUND_TRIP or not group.measures:
-            return
-        known = group.series < len(self.asked)
-        rows = np.flatnonzero(known & self.asked[np.where(known, group.series, 0)])
+    def _block(self, block: Block) -> None:
+        at_us = moments(block, self.anchors)
+        known = block.series < len(self.asked)
+        asked = known & self.asked[np.where(known, block.series, 0)]
+        rows = np.flatnonzero(asked & np.repeat(_round_trip(block), block.group_rows))
         if not len(rows):
             return
-        sent, received, within = _counts(group, self.bounds)
-        number = group.series[rows]
-        at = wall_us + group.started_ms[rows] * 1_000
+        number, at = block.series[rows], at_us[rows]
         until = at + self.interval_us[number] * 3 // 2
-        counts = [column[rows] for column in (sent, received, *within)]
+        counts = [column[rows] for column in _counts(block, self.bounds)]
         self.waiting.append(np.array([number, at, until, *counts]))
         self.rows += len(rows)
         if self.rows >= PORTION:
@@ -162,20 +163,29 @@ def probed(
         work.anchors.update(start.anchors)
         known = min(start.count, len(work.interval_us))
         work.interval_us[:known] = start.columns["interval_us"][:known]
-    for index, raw in entries:
-        work.take(index, raw)
+    for first, page in pages(entries):
+        for index, told in parts(first, page):
+            work.take(index, told)
     return work.result(until_us)
 
 
-def _counts(group: Group, bounds: Sequence[int]) -> tuple[Ints, Ints, list[Ints]]:
-    """(sent, received, received within each bound) of every row; nothing where a fault is."""
-    measure = next(iter(group.measures.values()))
-    count, present, values = len(group.series), measure.present, measure.values
-    sane = group.fault == 0
-    if measure.lengths is None:
-        owner, sent = np.arange(count), np.ones(count, np.int64)
-    else:
-        owner, sent = np.repeat(np.arange(count), measure.lengths), measure.lengths
-    received = np.bincount(owner[present], minlength=count)
-    within = [np.bincount(owner[present & (values <= one)], minlength=count) for one in bounds]
-    return sent * sane, received * sane, [one * sane for one in within]
+def _round_trip(block: Block) -> Bools:
+    """Which groups are of such a check and measured something."""
+    found = np.array([check in ROUND_TRIP for check in block.checks], np.bool_)
+    measured = np.zeros(len(found), np.bool_)
+    measured[block.measures.group] = True
+    return found & measured
+
+
+def _counts(block: Block, bounds: Sequence[int]) -> list[Ints]:
+    """Sent, received, received within each bound, of every row; nothing where a fault is."""
+    sane, ends = block.fault == 0, np.cumsum(block.lengths)
+    received = [block.present, *(block.present & (block.values <= one) for one in bounds)]
+    return [block.lengths * sane, *(_sums(one, block.lengths, ends) * sane for one in received)]
+
+
+def _sums(flags: Bools, lengths: Ints, ends: Ints) -> Ints:
+    """How many flags of each row are set."""
+    before = np.zeros(len(flags) + 1, np.int64)
+    np.cumsum(flags, out=before[1:])
+    return np.asarray(before[ends] - before[ends - lengths], np.int64)

@@ -14,12 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-from monitor.derive import AT_ONCE, Changes, Fold, Part, extent, part_of, read_entry, records_of
+from monitor.derive import Changes, Fold, Part, extent, part_of, read_entry, records_of
 from monitor.halfway import Halfway, Keeper, StaleError, digest_of
 from monitor.ledger.block import Block
 from monitor.ledger.entry import CheckpointStamped, EntryError, LogOpened, LogPruned
 from monitor.ledger.merkle import HASH_BYTES, leaf_hash
 from monitor.ledger.tiles import TILE_WIDTH, Tile, TileTree
+from monitor.paged import AT_ONCE
 from monitor.proof import Proof
 from monitor.source import Source
 from monitor.text import Reason

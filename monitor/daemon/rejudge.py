@@ -11,32 +11,36 @@ time; an observation from before a reload may be judged by the configuration bef
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from checks.base import Assignment, Evidence, Outcome, Settings
+import numpy as np
+
+from checks.base import Assignment, Evidence, FactValue, Outcome, Settings
 from checks.table import KINDS
 from monitor.boundary import Boundary
 from monitor.daemon.plan import Item, item_of, rule_names, rules_of
-from monitor.derive import read_entry
+from monitor.derive import Part, part_of, read_entry
 from monitor.labels import BLIND
-from monitor.ledger.batch import Batch, Group, Measure
-from monitor.ledger.entry import (
-    ClockAnchored,
-    ConfigurationInForce,
-    LabelSet,
-    Record,
-    SeriesDefined,
-)
+from monitor.ledger.block import Block
+from monitor.ledger.entry import ClockAnchored, ConfigurationInForce, LabelSet, SeriesDefined
 from monitor.ledger.finding import Finding
+from monitor.ledger.measured import Values
 from monitor.ledger.wire import WireError, decode
 from monitor.model import Family, Kind, Target
+from monitor.paged import pages, parts
 from policies.rule import Policy
 
 MAX_DIFFERENCES = 20
 _REMEMBERED = 100_000
 _SETTLING_US = 60_000_000
+_UNMEASURED = Outcome(started_ns=0, elapsed_us=0)
 _WORDS = ("compliant", "violated", "indeterminate")
 TEXTS, RULES, EVIDENCE = "texts", "rules", "evidence"
 """Why an observation cannot be judged again."""
+Seen = tuple[bytes, tuple[str, ...], Values]
+"""SHA-256 of the record (empty: none was stored), names of the measures, and their values."""
+Row = tuple[int, int, int, int, int, tuple[str, ...], Values]
+"""Series, moment (µs), judgement, fault, place of the record + 1, names of measures, values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +129,11 @@ class _Judging:
         self.now = _InForce(entry.at_us, self.judges_of(entry), dict(self.now.series))
         self.known.clear()
 
-    def take(self, index: int, entry: Record | Batch) -> None:
-        """One entry."""
-        match entry:
-            case Batch() as batch:
-                self.at_us = max(self.at_us, batch.wall_us)
-                for group in batch.groups:
-                    self.group(index, batch, group)
+    def take(self, index: int, part: Part) -> None:
+        """An entry, or batches that stand together."""
+        match part:
+            case Block() as block:
+                self.block(index, block)
             case ClockAnchored() as anchor:
                 self.anchors[index] = anchor.wall_us
                 self.at_us = anchor.wall_us
@@ -141,47 +143,30 @@ class _Judging:
                 self.now.series[series.number] = series
                 self.now.items.pop(series.number, None)
                 self.known.clear()
-            case LabelSet(label=label) if label == BLIND:
+            case LabelSet(label=label) as entry if label == BLIND:
                 self.blind, self.changed_us = entry.until_us is None, self.at_us
             case _:
                 pass
 
-    def group(self, index: int, batch: Batch, group: Group) -> None:
-        """Every row of one check."""
+    def block(self, index: int, block: Block) -> None:
+        """Every row of batches, the first of which is the entry at `index`."""
         if self.now.judges is None:
-            self.told.left[TEXTS] += len(group.series)
+            self.told.left[TEXTS] += len(block.series)
+            self.at_us = max(self.at_us, *block.walls)
             return
-        wall_us = self.anchors.get(batch.anchor, 0)
-        measures = {name: _cells(m) for name, m in group.measures.items()}
-        rows = zip(
-            group.series.tolist(),
-            group.started_ms.tolist(),
-            group.judgement.tolist(),
-            group.fault.tolist(),
-            group.record.tolist(),
-            strict=True,
-        )
-        for place, (number, started_ms, stored, fault, named) in enumerate(rows):
-            cells = tuple((name, column[place]) for name, column in measures.items())
-            digest = batch.records[named - 1] if named else b""
-            at_us = wall_us + started_ms * 1_000
-            self.row(index, number, at_us, stored, None if fault else (digest, cells))
+        rows = _rows(block, [self.anchors.get(anchor, 0) for anchor in block.anchors])
+        for place, count in enumerate(block.batch_rows.tolist()):
+            self.at_us = max(self.at_us, block.walls[place])
+            records = block.records[place]
+            for number, at_us, stored, fault, named, names, values in islice(rows, count):
+                seen = (records[named - 1] if named else b"", names, values)
+                self.row(index + place, number, at_us, stored, None if fault else seen)
 
-    def row(
-        self,
-        index: int,
-        number: int,
-        at_us: int,
-        stored: int,
-        seen: tuple[bytes, tuple[tuple[str, object], ...]] | None,
-    ) -> None:
+    def row(self, index: int, number: int, at_us: int, stored: int, seen: Seen | None) -> None:
         """One observation; `seen` is None for a fault."""
-        possible = [self.now]
-        if self.before is not None and self.before.judges and at_us < self.now.at_us:
-            possible.append(self.before)
         why = RULES
         wanted: tuple[int, ...] = ()
-        for one in possible:
+        for one in self.possible(at_us):
             item = one.item(number)
             if item is None:
                 continue
@@ -202,6 +187,12 @@ class _Judging:
         if len(self.told.findings) < MAX_DIFFERENCES:
             self.told.findings.append(self.difference(index, number, stored, wanted[0]))
 
+    def possible(self, at_us: int) -> tuple[_InForce, ...]:
+        """By which configurations an observation of this moment may have been judged."""
+        if self.before is not None and self.before.judges and at_us < self.now.at_us:
+            return self.now, self.before
+        return (self.now,)
+
     def views(self, item: Item) -> slice:
         """Which of (seeing, blind) the agent may have been when it judged a row of this batch."""
         if item.target.kind is Kind.CANARY:
@@ -210,36 +201,33 @@ class _Judging:
             return slice(0, 2)
         return slice(1, 2) if self.blind else slice(0, 1)
 
-    def judged(
-        self,
-        force: _InForce,
-        item: Item,
-        seen: tuple[bytes, tuple[tuple[str, object], ...]] | None,
-    ) -> tuple[int, ...]:
+    def judged(self, force: _InForce, item: Item, seen: Seen | None) -> tuple[int, ...]:
         """(judged seeing, judged blind); empty where the evidence cannot be had again."""
         key = (id(force), item.number, seen)
         known = self.known.get(key)
         if known is None:
-            known = tuple(self._judged(item, seen))
+            known = self._judged(item, seen)
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
             self.known[key] = known
         return known
 
-    def _judged(
-        self, item: Item, seen: tuple[bytes, tuple[tuple[str, object], ...]] | None
-    ) -> Iterator[int]:
-        outcome = Outcome(started_ns=0, elapsed_us=0)
+    def _judged(self, item: Item, seen: Seen | None) -> tuple[int, ...]:
+        outcome = _UNMEASURED
         if seen is not None:
-            posture = self.posture(seen[0])
+            digest, names, values = seen
+            posture = self.posture(digest)
             if posture is None:
-                return
-            evidence = _restored(item.kind.evidence, {**posture, **dict(seen[1])})
+                return ()
+            told = {**posture, **dict(zip(names, values, strict=True))}
+            evidence = _restored(item.kind.evidence, told)
             if evidence is None:
-                return
+                return ()
             outcome = Outcome(started_ns=0, elapsed_us=0, evidence=evidence)
-        yield item.judge(outcome, False).number
-        yield item.judge(outcome, True).number
+        seeing = item.judge(outcome, False)
+        # Blindness excuses violations alone: without one it is the same verdict.
+        blind = item.judge(outcome, True) if seeing.violated else seeing
+        return seeing.number, blind.number
 
     def posture(self, digest: bytes) -> Mapping[str, object] | None:
         """A stored record again; none at all is an empty one; None where it is not to be had."""
@@ -270,20 +258,14 @@ class _Judging:
         return Finding(index=index, what="verify.rejudged", values=values)
 
 
-def _cells(measure: Measure) -> list[object]:
-    """The value of each row as the evidence held it: a number, a list of them, or nothing."""
-    flat: list[int | None] = [
-        value if there else None
-        for value, there in zip(measure.values.tolist(), measure.present.tolist(), strict=True)
-    ]
-    if measure.lengths is None:
-        return list(flat)
-    cells: list[object] = []
-    at = 0
-    for length in measure.lengths.tolist():
-        cells.append(tuple(flat[at : at + length]))
-        at += length
-    return cells
+def _rows(block: Block, walls: list[int]) -> Iterator[Row]:
+    """Every row, in its order; `walls`: what the times of each batch count from (µs)."""
+    at_us = np.repeat(np.array(walls, np.int64), block.batch_rows) + block.started_ms * 1_000
+    columns = (block.series, at_us, block.judgement, block.fault, block.record)
+    told = zip(*(column.tolist() for column in columns), strict=True)
+    for names, values in block.measures.rows(block.group_rows):
+        for row, one in zip(islice(told, len(values)), values, strict=True):
+            yield *row, names, one
 
 
 def _decoded(raw: bytes | None) -> Mapping[str, object] | None:
@@ -294,14 +276,22 @@ def _decoded(raw: bytes | None) -> Mapping[str, object] | None:
     return values if isinstance(values, Mapping) else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recalled(Evidence):
+    """What evidence said when it was restored: its facts need not be made for each question."""
+
+    said: dict[str, FactValue]
+
+    def facts(self) -> dict[str, FactValue]:
+        return self.said
+
+
 def _restored(kind: type[Evidence], values: Mapping[str, object]) -> Evidence | None:
     """The evidence again; None where it was stored by a version that saw other things."""
     try:
-        evidence = kind.restored(values)
-        evidence.facts()
+        return _Recalled(said=kind.restored(values).facts())
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None
-    return evidence
 
 
 def rejudge(
@@ -315,8 +305,9 @@ def rejudge(
     judging = _Judging(judges_of=judges_of, record=record)
     if boundary is not None:
         judging.begin(boundary)
-    for index, raw in entries:
-        judging.take(index, read_entry(raw))
-        if index % 256 == 0:
-            progress(index)
+    for first, page in pages(entries):
+        for index, told in parts(first, page):
+            part = part_of(read_entry(told)) if isinstance(told, bytes) else told
+            judging.take(index, part)
+        progress(first + len(page))
     return judging.told

@@ -16,7 +16,6 @@ from monitor.ledger import joined
 from monitor.ledger.batch import (
     DIGEST_BYTES,
     FAULTS,
-    MAX_CELLS,
     MAX_ROWS,
     STATE_OF_DIGIT,
     Batch,
@@ -24,6 +23,7 @@ from monitor.ledger.batch import (
 )
 from monitor.ledger.columns import Bools, ColumnError, Ints
 from monitor.ledger.entry import BATCH_CODE, MAX_TIME_US, EntryError, code_of, is_int64
+from monitor.ledger.measured import COMMON, Measures, read_measures
 from monitor.ledger.wire import WireError, read_varint
 
 MOST_ROWS = 131_072
@@ -35,7 +35,6 @@ _GROUPS = b"\x06groups\x04"
 _RECORDS = b"\x07records\x04"
 _WALL = b"\x07wall_us\x01"
 _DIGEST = bytes((3, DIGEST_BYTES))
-_COMMON = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +59,7 @@ class Block:
     fault: Ints
     record: Ints
     """Place in its batch's records + 1; 0 is none."""
+    measures: Measures
     lengths: Ints
     """Singletons of each row in its check's first measure; its `values`, where `present`."""
     values: Ints
@@ -78,35 +78,26 @@ class Block:
     def of(cls, batch: Batch) -> "Block":
         """One batch."""
         groups = batch.groups
-        firsts = [next(iter(group.measures.values()), None) for group in groups]
-        rows = [len(group.series) for group in groups]
-        lengths = [
-            np.full(count, 0 if first is None else 1)
-            if first is None or first.lengths is None
-            else first.lengths
-            for first, count in zip(firsts, rows, strict=True)
-        ]
-        present = [first.present for first in firsts if first is not None]
+        group_rows = joined.int64s([len(group.series) for group in groups])
+        measures = Measures.of(groups)
+        lengths, values, present = measures.first(group_rows)
         return cls(
             anchors=(batch.anchor,),
             walls=(batch.wall_us,),
             records=(batch.records,),
             checks=tuple(group.check for group in groups),
-            batch_rows=joined.int64s([sum(rows)]),
-            group_rows=joined.int64s(rows),
-            series=_end_to_end([group.series for group in groups]),
-            started_ms=_end_to_end([group.started_ms for group in groups]),
+            batch_rows=joined.int64s([batch.rows()]),
+            group_rows=group_rows,
+            series=np.concatenate([group.series for group in groups]),
+            started_ms=np.concatenate([group.started_ms for group in groups]),
             judgement=np.concatenate([group.judgement for group in groups]),
-            fault=_end_to_end([group.fault for group in groups]),
-            record=_end_to_end([group.record for group in groups]),
-            lengths=_end_to_end(lengths),
-            values=_end_to_end([first.values for first in firsts if first is not None]),
-            present=np.concatenate(present) if present else np.zeros(0, np.bool_),
+            fault=np.concatenate([group.fault for group in groups]),
+            record=np.concatenate([group.record for group in groups]),
+            measures=measures,
+            lengths=lengths,
+            values=values,
+            present=present,
         )
-
-
-def _end_to_end(columns: Sequence[Ints]) -> Ints:
-    return np.concatenate(columns) if columns else np.zeros(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -125,8 +116,9 @@ class Scan:
     common: list[int] = field(default_factory=list)
     """Offset and length of the six common columns of each group."""
     measures: list[int] = field(default_factory=list)
-    """Group, its place in the group, then offset and length of its lengths (-1: it has none) and
-    of its values."""
+    """As `monitor.ledger.measured.PLACES` says."""
+    names: list[bytes] = field(default_factory=list)
+    """Of each measure."""
     length: int = 0
     rows: int = 0
 
@@ -190,6 +182,7 @@ def _read(plain: bytes, found: Scan) -> bool:
     found.counts += part.counts
     found.common += part.common
     found.measures += part.measures
+    found.names += part.names
     found.length, found.rows = base + len(plain), found.rows + rows
     return True
 
@@ -203,7 +196,7 @@ def _read_group(plain: bytes, at: int, base: int, number: int, part: Scan) -> in
         raise _OtherFormError
     part.counts.append(count)
     at = _after(plain, at, b"\x04\x06")
-    for _ in range(_COMMON):
+    for _ in range(COMMON):
         length, at = _length(plain, _after(plain, at, b"\x03"))
         part.common += (base + at, length)
         at += length
@@ -214,13 +207,13 @@ def _read_group(plain: bytes, at: int, base: int, number: int, part: Scan) -> in
         name, at = plain[at : at + length], at + length
         if place and name <= before:
             raise _OtherFormError
-        name.decode()
+        part.names.append(name)
         before = name
-        at = _read_measure(plain, _after(plain, at, b"\x04\x02"), (number, place), base, part)
+        at = _read_measure(plain, _after(plain, at, b"\x04\x02"), number, base, part)
     return at
 
 
-def _read_measure(plain: bytes, at: int, whose: tuple[int, int], base: int, part: Scan) -> int:
+def _read_measure(plain: bytes, at: int, group: int, base: int, part: Scan) -> int:
     places = [0, -1]
     if plain[at] == 0:
         at += 1
@@ -229,7 +222,7 @@ def _read_measure(plain: bytes, at: int, whose: tuple[int, int], base: int, part
         places = [base + at, length]
         at += length
     length, at = _length(plain, _after(plain, at, b"\x03"))
-    part.measures += (*whose, *places, base + at, length)
+    part.measures += (group, *places, base + at, length)
     return at + length
 
 
@@ -274,13 +267,15 @@ def _number(plain: bytes, at: int) -> tuple[int, int]:
 def _block(scan: Scan) -> Block:
     raw = np.frombuffer(b"".join(scan.plains), np.uint8)
     counts = joined.int64s(scan.counts)
-    common = joined.int64s(scan.common).reshape(-1, _COMMON, 2)
+    common = joined.int64s(scan.common).reshape(-1, COMMON, 2)
     series, started_ms, elapsed_ms, judgement, fault, record = (
-        joined.unpack(raw, common[:, n, 0], common[:, n, 1], counts) for n in range(_COMMON)
+        joined.unpack(raw, common[:, n, 0], common[:, n, 1], counts) for n in range(COMMON)
     )
     first = joined.starts(joined.int64s(scan.groups))
     batch_rows = np.add.reduceat(counts, first)
-    lengths, values, present = _measures(scan, raw, counts, first)
+    places, names = joined.int64s(scan.measures), _names(scan.names)
+    measures = read_measures(raw, places, names, counts, first)
+    lengths, values, present = measures.first(counts)
     block = Block(
         anchors=scan.anchors,
         walls=scan.walls,
@@ -293,6 +288,7 @@ def _block(scan: Scan) -> Block:
         judgement=judgement,
         fault=fault.view(np.int64),
         record=record.view(np.int64),
+        measures=measures,
         lengths=lengths,
         values=values,
         present=present,
@@ -313,47 +309,3 @@ def _block(scan: Scan) -> Block:
 def _names(checks: Sequence[bytes]) -> list[str]:
     known = {name: name.decode() for name in set(checks)}
     return [known[name] for name in checks]
-
-
-def _measures(
-    scan: Scan, raw: NDArray[np.uint8], counts: Ints, first: Ints
-) -> tuple[Ints, Ints, Bools]:
-    """(lengths, values, present) of the first measure of each group; the others are read too."""
-    places = joined.int64s(scan.measures).reshape(-1, 6)
-    group, leading = places[:, 0], places[:, 1] == 0
-    listed = places[:, 3] >= 0
-    sizes = counts[group]
-    cells = np.bincount(group, minlength=len(counts)) * counts + _COMMON * counts
-    _require_few(cells, first)
-    unpacked = joined.unpack(raw, places[listed, 2], places[listed, 3], sizes[listed])
-    if bool((unpacked > MAX_ROWS).any()):
-        raise ColumnError("entry.column-list")
-    lists = unpacked.view(np.int64)
-    if len(lists):
-        sizes[listed] = np.add.reduceat(lists, joined.starts(sizes[listed]))
-        np.add.at(cells, group, sizes)
-    _require_few(cells, first)
-    numbers = joined.unpack(raw, places[:, 4], places[:, 5], sizes)
-    values, present = joined.unoptional(numbers)
-    if not leading.all():
-        kept = np.repeat(leading, sizes)
-        values, present = values[kept], present[kept]
-    return _row_lengths(counts, group, leading, listed, lists), values, present
-
-
-def _require_few(cells: Ints, first: Ints) -> None:
-    """A batch may hold more numbers than this: it is read singly then, by bounds of its own."""
-    if int(np.add.reduceat(cells, first).max()) > MAX_CELLS // 4 or int(cells.sum()) > MAX_CELLS:
-        raise ColumnError("entry.column-cells", limit=MAX_CELLS)
-
-
-def _row_lengths(counts: Ints, group: Ints, leading: Bools, listed: Bools, lists: Ints) -> Ints:
-    """Singletons of each row: 0 without a measure, 1 for a plain number, else as its list says."""
-    each = np.zeros(len(counts), np.int64)
-    each[group[leading]] = 1
-    lengths = np.repeat(each, counts)
-    ours = np.zeros(len(counts), np.bool_)
-    ours[group[leading & listed]] = True
-    theirs = np.repeat(leading[listed], counts[group[listed]])
-    lengths[np.repeat(ours, counts)] = lists[theirs]
-    return lengths

@@ -18,7 +18,6 @@ from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.boundary import Boundary
 from monitor.declared import DeclarationRow
 from monitor.derive import (
-    AT_ONCE,
     Changes,
     Fold,
     IncidentRow,
@@ -29,7 +28,7 @@ from monitor.derive import (
 )
 from monitor.history import Ledgered, span_of
 from monitor.holds import HeldRow, SilenceRow
-from monitor.ledger.block import MOST_BYTES, Block
+from monitor.ledger.block import Block
 from monitor.ledger.columns import Bools, Ints
 from monitor.ledger.entry import (
     AlertSettled,
@@ -44,6 +43,7 @@ from monitor.ledger.entry import (
 )
 from monitor.ledger.errors import LedgerError
 from monitor.model import Act
+from monitor.paged import pages
 from monitor.probed import start_of
 from monitor.rulebook import RULES_TEXT, Rulebook, RulebookError
 from policies.aspects import RuleSum
@@ -315,7 +315,9 @@ def gather(
     found = Gathered(window=window)
     if boundary is not None:
         found._begin(boundary)
-    for page in pages(entries, found.size):
+    for start, page in pages(entries):
+        if start != found.size:
+            raise EntryError("entry.missing", index=found.size)
         changes = Changes()
         for index, part in found.fold.taken(found.size, page, changes):
             found._take(index, part)
@@ -328,21 +330,6 @@ def gather(
 
 def _moment(at_us: int) -> str:
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
-
-
-def pages(entries: Iterable[tuple[int, bytes]], size: int) -> Iterator[list[bytes]]:
-    """The entries, which begin at `size`, many at a time; EntryError where one is missing."""
-    page, length = list[bytes](), 0
-    for index, raw in entries:
-        if index != size:
-            raise EntryError("entry.missing", index=size)
-        page.append(raw)
-        size, length = size + 1, length + len(raw)
-        if len(page) == AT_ONCE or length > MOST_BYTES:
-            yield page
-            page, length = [], 0
-    if page:
-        yield page
 
 
 def _grown(column: Ints, least: int) -> Ints:

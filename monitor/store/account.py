@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, LargeBinary, func, select
+from sqlalchemy import Connection, func, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
 from monitor.derive import Fold, IntervalRow
 from monitor.history import Ledgered, span_of
-from monitor.ledger.entry import MAGIC, ConfigurationInForce, EntryError, LogPruned, read_record
+from monitor.ledger.entry import ConfigurationInForce, EntryError, LogPruned, read_record
 from monitor.model import State
 from monitor.probed import Key, probed
 from monitor.store import reader, schema
@@ -18,10 +18,6 @@ from monitor.store.glance import reading
 from monitor.store.replay import replay
 from policies.debt import Span
 from policies.probes import Probes, Wanted
-
-_CONFIGURATION = bytes((ConfigurationInForce.CODE,))
-KIND_PLACE = len(MAGIC) + 1
-"""Where the kind of an entry stands in its bytes, as SQL counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,18 +156,10 @@ def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int,
 
 def terms_in_force(connection: Connection, size: int) -> Accounting:
     """The accounting terms of the newest configuration in force; AccountingError without any."""
-    table = schema.entry
-    kind = func.substr(table.c.bytes, KIND_PLACE, 1, type_=LargeBinary)
-    newest = (
-        select(table.c.bytes)
-        .where(table.c.index < size, kind == _CONFIGURATION)
-        .order_by(table.c.index.desc())
-        .limit(1)
-    )
-    raw = connection.execute(newest).scalar()
-    if raw is None:
+    newest = reader.newest_entry(connection, ConfigurationInForce.CODE, 0, size)
+    if newest is None:
         raise AccountingError("sla.terms-never")
-    entry = read_record(bytes(raw))
+    entry = read_record(newest[1])
     assert isinstance(entry, ConfigurationInForce)
     digest = entry.texts.get(TEXT_NAME)
     text = reader.read_record(connection, digest) if digest else None

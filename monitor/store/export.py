@@ -10,11 +10,11 @@ key, because a key found beside what it verifies proves nothing.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from monitor.derive import named_records, read_entry
+from monitor.derive import part_of, read_entry, records_of
 from monitor.ledger.checkpoint import Checkpoint, read_unverified
 from monitor.ledger.entry import EntryError
 from monitor.ledger.files import create_durably, sync_directory
@@ -22,6 +22,7 @@ from monitor.ledger.handover import HANDOVER, signed_by_two
 from monitor.ledger.merkle import HASH_BYTES
 from monitor.ledger.stamp import REPLY, STAMPED
 from monitor.ledger.tiles import PRUNED, TILE_WIDTH, TilePath, encode_bundle, paths_of
+from monitor.paged import parts
 from monitor.store.errors import StoreError
 from monitor.store.pinned import PinnedDatabase
 
@@ -127,25 +128,30 @@ def _bundle(
         if index != position:
             break
         bundle.append(raw)
-        _evidence(source, folder, index, raw)
+    _evidence(source, folder, first, bundle)
     if len(bundle) != path.width:
         raise _incomplete("bytes", first + len(bundle))
     _place(folder / str(path), encode_bundle(bundle))
 
 
-def _evidence(source: PinnedDatabase, folder: Path, index: int, raw: bytes) -> None:
-    try:
-        named = named_records(read_entry(raw))
-    except EntryError as error:
-        raise _incomplete("bytes", index) from error
-    for digest in named:
-        place = folder / "evidence" / digest.hex()
-        if place.exists():
-            continue
-        content = source.record(digest)
-        if content is None:
-            raise _incomplete(f"evidence {digest.hex()}", index)
-        place.write_bytes(content)
+def _evidence(source: PinnedDatabase, folder: Path, first: int, bundle: Sequence[bytes]) -> None:
+    """Every record that these entries name; each entry must be one that can be read."""
+    for index, told in parts(first, bundle):
+        try:
+            part = part_of(read_entry(told)) if isinstance(told, bytes) else told
+        except EntryError as error:
+            raise _incomplete("bytes", index) from error
+        named: dict[bytes, int] = {}
+        for at, digest in records_of(index, part):
+            named.setdefault(digest, at)
+        for digest, at in named.items():
+            place = folder / "evidence" / digest.hex()
+            if place.exists():
+                continue
+            content = source.record(digest)
+            if content is None:
+                raise _incomplete(f"evidence {digest.hex()}", at)
+            place.write_bytes(content)
 
 
 def _incomplete(what: str, index: int) -> StoreError:

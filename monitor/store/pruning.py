@@ -9,7 +9,7 @@ log is whole, and the next pruning tells of itself anew. The removal is one tran
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -17,8 +17,17 @@ from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.boundary import Standing
-from monitor.derive import Changes, Fold, named_records, read_entry
+from monitor.derive import (
+    Changes,
+    Fold,
+    Part,
+    named_records,
+    part_of,
+    read_entry,
+    records_of,
+)
 from monitor.ledger.batch import Batch
+from monitor.ledger.block import Block
 from monitor.ledger.entry import (
     PRUNING_STEP,
     ClockAnchored,
@@ -30,6 +39,7 @@ from monitor.ledger.entry import (
     reason_of,
 )
 from monitor.ledger.wire import WireError, decode, encode
+from monitor.paged import parts
 from monitor.stamped import stated_us
 from monitor.store import reader, schema
 from monitor.store.connect import place_of
@@ -109,16 +119,28 @@ def boundary_before(url: str, before_us: int, most: int = EVERYTHING) -> Pruning
         with reading(url) as connection:
             begin, _ = reader.pruned(connection) or (0, 0)
             _, size, _ = reader.tree_state(connection) or ("", 0, b"")
-            first = end = min(size, begin + most)
-            for index, raw in reader.read_entries(connection, begin, end):
-                entry = read_entry(raw)
-                if isinstance(entry, Batch | ClockAnchored) and entry.wall_us >= before_us:
-                    first = index
-                    break
+            end = min(size, begin + most)
+            late = (at for at, wall_us in _walls(connection, begin, end) if wall_us >= before_us)
+            first = next(late, end)
     except EntryError as error:
         raise StoreError("store.failed", place=place_of(url), cause=error.reason) from error
     boundary = max(begin, first // PRUNING_STEP * PRUNING_STEP)
     return Pruning(begin=begin, boundary=boundary, before_us=before_us)
+
+
+def _walls(connection: Connection, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """(index, wall clock) of every commit and clock anchor."""
+    for index, part in _parts(connection, begin, end):
+        if isinstance(part, Block):
+            yield from enumerate(part.walls, index)
+        elif isinstance(part, ClockAnchored):
+            yield index, part.wall_us
+
+
+def _parts(connection: Connection, begin: int, end: int) -> Iterator[tuple[int, Part]]:
+    for first, page in reader.read_pages(connection, begin, end):
+        for index, told in parts(first, page):
+            yield index, part_of(read_entry(told)) if isinstance(told, bytes) else told
 
 
 def reported_until(url: str) -> int | None:
@@ -126,17 +148,16 @@ def reported_until(url: str) -> int | None:
 
     None where none reaches back to its first entry. StoreError where it cannot be read.
     """
-    begun_us: int | None = None
     spans: list[tuple[int, int]] = []
     try:
         with reading(url) as connection:
             begin, _ = reader.pruned(connection) or (0, 0)
             _, size, _ = reader.tree_state(connection) or ("", 0, b"")
-            for _, raw in reader.read_entries(connection, begin, size):
-                if begun_us is not None and raw[2:3] != bytes((OperatorAct.CODE,)):
-                    continue
+            told = reader.read_entries(connection, begin, size)
+            states = ((index, stated_us(read_entry(raw))) for index, raw in told)
+            first, begun_us = next((one for one in states if one[1] is not None), (size, None))
+            for _, raw in reader.read_entries(connection, first, size, OperatorAct.CODE):
                 entry = read_entry(raw)
-                begun_us = stated_us(entry) if begun_us is None else begun_us
                 if isinstance(entry, OperatorAct) and entry.act == REPORT_ISSUED:
                     spans.append((entry.detail["from_us"], entry.detail["until_us"]))
     except (EntryError, KeyError) as error:
@@ -250,11 +271,8 @@ def _state_at(connection: Connection, boundary: int) -> bytes:
 
 def _configuration(connection: Connection, pruning: Pruning, size: int) -> bytes:
     """The entry of the configuration in force where that is pruned; else empty."""
-    found = (size, b"")
-    for index, raw in reader.read_entries(connection, pruning.begin, size):
-        if raw[2:3] == bytes((ConfigurationInForce.CODE,)):
-            found = (index, raw)
-    return found[1] if found[0] < pruning.boundary else b""
+    newest = reader.newest_entry(connection, ConfigurationInForce.CODE, pruning.begin, size)
+    return newest[1] if newest is not None and newest[0] < pruning.boundary else b""
 
 
 def _remove(ledger: Ledger, pruning: Pruning, records: Collection[bytes], told: int) -> Pruned:
@@ -279,8 +297,9 @@ def _remove(ledger: Ledger, pruning: Pruning, records: Collection[bytes], told: 
 def _only_below(connection: Connection, begin: int, boundary: int, size: int) -> set[bytes]:
     """The evidence records that no entry from the boundary on names."""
     below, above = set[bytes](), set[bytes]()
-    for index, raw in reader.read_entries(connection, begin, size):
-        (below if index < boundary else above).update(named_records(read_entry(raw)))
+    for first, part in _parts(connection, begin, size):
+        for index, digest in records_of(first, part):
+            (below if index < boundary else above).add(digest)
     return below - above
 
 

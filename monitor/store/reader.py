@@ -6,18 +6,30 @@ A live database is read in short transactions: a long reader would keep the WAL 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    Table,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.types import NullType
 
 from monitor.declared import DeclarationRow
-from monitor.derive import AT_ONCE, IncidentRow, IntervalRow, LabelRow
+from monitor.derive import IncidentRow, IntervalRow, LabelRow
 from monitor.holds import SILENCE, HeldRow, SilenceRow, held_of, silence_of
-from monitor.ledger.entry import SeriesDefined
+from monitor.ledger.entry import MAGIC, SeriesDefined
 from monitor.model import OutboxRow
+from monitor.paged import pages
 from monitor.store import schema
 from monitor.store.rows import incident_of, label_of, series_of, unlisted
 
 PAGE = 256
+_KIND_PLACE = len(MAGIC) + 1
+"""Where the kind of an entry stands in its bytes, as SQL counts."""
 MAX_BIGINT = (1 << 63) - 1
 
 
@@ -42,10 +54,17 @@ def integer(value: object) -> int:
     return value if isinstance(value, int) else -1
 
 
-def read_entries(connection: Connection, first: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """(index, bytes) of the stored entries in [first, end), in order, by pages."""
+def read_entries(
+    connection: Connection, first: int, end: int, code: int | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """(index, bytes) of the stored entries in [first, end), in order, by pages.
+
+    `code`: of this kind alone, which the database finds by a byte of each.
+    """
     table, end = schema.entry, min(end, MAX_BIGINT)
     page = raw(table).order_by(table.c.index).limit(PAGE)
+    if code is not None:
+        page = page.where(_of_kind(code))
     while first < end:
         where = (table.c.index >= first) & (table.c.index < end)
         rows = connection.execute(page.where(where)).all()
@@ -56,17 +75,25 @@ def read_entries(connection: Connection, first: int, end: int) -> Iterator[tuple
         first = integer(rows[-1][0]) + 1
 
 
+def newest_entry(
+    connection: Connection, code: int, first: int, end: int
+) -> tuple[int, bytes] | None:
+    """(index, bytes) of the newest stored entry of a kind in [first, end); None without one."""
+    table = schema.entry
+    within = (table.c.index >= first) & (table.c.index < min(end, MAX_BIGINT)) & _of_kind(code)
+    query = raw(table).where(within).order_by(table.c.index.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else (integer(row[0]), blob(row[1]))
+
+
+def _of_kind(code: int) -> ColumnElement[bool]:
+    kind = func.substr(schema.entry.c.bytes, _KIND_PLACE, 1, type_=LargeBinary)
+    return kind == bytes((code,))
+
+
 def read_pages(connection: Connection, first: int, end: int) -> Iterator[tuple[int, list[bytes]]]:
-    """(index of the first one, bytes of each) of the same entries; a gap begins a page anew."""
-    start, page = first, list[bytes]()
-    for index, entry in read_entries(connection, first, end):
-        if page and (index != start + len(page) or len(page) == AT_ONCE):
-            yield start, page
-            page = []
-        start = start if page else index
-        page.append(entry)
-    if page:
-        yield start, page
+    """The same entries, many at a time; see `monitor.paged.pages`."""
+    return pages(read_entries(connection, first, end))
 
 
 def read_tile(connection: Connection, level: int, index: int) -> bytes:

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from monitor.derive import AT_ONCE
 from monitor.figures import Asked, Figure, figures
 from monitor.history import Histories
 from monitor.ledger.block import scan
 from monitor.ledger.merkle import leaf_hash
+from monitor.paged import AT_ONCE
 from monitor.report.build import report_of
 from monitor.report.files import rendered
 from monitor.report.gather import gather

@@ -14,6 +14,7 @@ from monitor.ledger.batch import Batch, Group, Measure, Row, group_rows
 from monitor.ledger.block import Block, scan
 from monitor.ledger.columns import ColumnError
 from monitor.ledger.entry import BATCH_CODE, AgentStopped, EntryError, frame
+from monitor.ledger.measured import Measures
 from monitor.ledger.wire import encode
 from tests.ledger.test_batch import GROUPS, batch_of, plain_of
 
@@ -23,14 +24,21 @@ COLUMNS = ("series", "started_ms", "judgement", "fault", "record", "lengths", "v
 
 
 def same(block: Block, batches: list[Batch]) -> None:
-    """The block says what the batches say one after the other."""
+    """The block says what the batches say one after the other, and each as its groups say."""
     alone = [Block.of(batch) for batch in batches]
     for name in COLUMNS:
         whole = np.concatenate([getattr(one, name) for one in alone])
         assert getattr(block, name).tolist() == whole.tolist(), name
+    measured(block, [one.measures for one in alone], [len(one.checks) for one in alone])
     assert block.states().tolist() == [
         state for batch in batches for group in batch.groups for state in group.states().tolist()
     ]
+    groups = [group for batch in batches for group in batch.groups]
+    every = [pair for group in groups for pair in group.measures.items()]
+    assert list(block.measures.names) == [name for name, _ in every]
+    assert block.measures.values.tolist() == [v for _, m in every for v in m.values.tolist()]
+    firsts = [next(iter(group.measures.values()), None) for group in groups]
+    assert block.values.tolist() == [v for m in firsts if m for v in m.values.tolist()]
     assert list(block.anchors) == [batch.anchor for batch in batches]
     assert list(block.walls) == [batch.wall_us for batch in batches]
     assert list(block.records) == [batch.records for batch in batches]
@@ -39,6 +47,17 @@ def same(block: Block, batches: list[Batch]) -> None:
     assert block.group_rows.tolist() == [
         len(group.series) for batch in batches for group in batch.groups
     ]
+
+
+def measured(block: Block, alone: list[Measures], groups: list[int]) -> None:
+    """Every measure, not the first ones alone, in the groups that it is of."""
+    for name in ("sizes", "lengths", "values", "present", "listed"):
+        whole = np.concatenate([getattr(one, name) for one in alone])
+        assert getattr(block.measures, name).tolist() == whole.tolist(), name
+    assert list(block.measures.names) == [name for one in alone for name in one.names]
+    firsts = [sum(groups[:n]) for n in range(len(groups))]
+    each = zip(firsts, alone, strict=True)
+    assert block.measures.group.tolist() == [n + k for n, one in each for k in one.group.tolist()]
 
 
 @given(BATCHES)
