@@ -117,7 +117,8 @@ class Availability(NamedTuple):
     @property
     def base_us(self) -> int:
         """The time in which the service was owed."""
-        return self.available_us + self.unavailable_us + self.unseen_us
+        left_out = sum(self.excluded_us.values()) if self.excluded_us else 0
+        return self.window_us - self.maintenance_us - self.outside_us - left_out
 
     @property
     def worst(self) -> Fraction | None:
@@ -144,21 +145,29 @@ def pieces(
     `owed`: the service hours, None for always. `unreachable_counts`: time in which every way to
     the target was down is unavailable, not unobserved.
     """
-    if alone(history, owed, window) and _in_order(history.series[0]):
+    if _alone(history, owed, window) and in_order(history.series[0]):
         return iter(_of_one(history.series[0], window))
     return _swept(history, window, [window] if owed is None else owed, unreachable_counts)
 
 
-def alone(history: History, owed: Sequence[Moments] | None, window: Moments) -> bool:
+def _alone(history: History, owed: Sequence[Moments] | None, window: Moments) -> bool:
     """Whether one series says everything of the window."""
-    if len(history.series) != 1 or not (owed is None or (len(owed) == 1 and owed[0] == window)):
+    if len(history.series) != 1 or not always(owed, window):
         return False
     if history.maintenance or history.exclusions or history.unreachable:
         return False
     return not (history.blind or history.blocked)
 
 
-def _in_order(spans: Spans) -> bool:
+def always(owed: Sequence[Moments] | None, window: Moments) -> bool:
+    """Whether the service is owed in the whole window, as one stretch."""
+    if owed is None:
+        return True
+    return len(owed) == 1 and owed[0][0] <= window[0] and window[1] <= owed[0][1]
+
+
+def in_order(spans: Spans) -> bool:
+    """Whether no span begins before the one before it ended."""
     return all(one.ended_us <= other.started_us for one, other in pairwise(spans))
 
 
@@ -282,15 +291,22 @@ def _standing(
     return Standing.UNOBSERVED, Unseen.UNSEEN if blocked is None else Unseen.BLOCKED
 
 
-def _cover(stretches: Iterable[Moments]) -> list[Stretch[State | str]]:
-    """Stretches that may overlap, as some that do not."""
-    joined: list[Stretch[State | str]] = []
+def joined(stretches: Iterable[Moments], window: Moments | None = None) -> list[Moments]:
+    """Stretches that may overlap as some that do not, in order; of a window where one is given."""
+    found: list[Moments] = []
+    if window is not None:
+        start, end = window
+        stretches = [(max(since, start), min(until, end)) for since, until in stretches]
     for started, ended in sorted(one for one in stretches if one[0] < one[1]):
-        if joined and joined[-1][1] >= started:
-            joined[-1] = joined[-1][0], max(joined[-1][1], ended), ""
+        if found and found[-1][1] >= started:
+            found[-1] = found[-1][0], max(found[-1][1], ended)
         else:
-            joined.append((started, ended, ""))
-    return joined
+            found.append((started, ended))
+    return found
+
+
+def _cover(stretches: Iterable[Moments]) -> list[Stretch[State | str]]:
+    return [(started, ended, "") for started, ended in joined(stretches)]
 
 
 def _caused(exclusions: Sequence[Excluded]) -> list[Stretch[State | str]]:
