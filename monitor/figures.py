@@ -24,8 +24,7 @@ from policies.reckoning import reckoned
 from policies.restitution import Restitution, restitution
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owed:
+class Owed(NamedTuple):
     """Restitution for the time that was seen, and at worst; of the fee of the months together."""
 
     fee: Decimal

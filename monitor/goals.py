@@ -79,7 +79,8 @@ def judged(
         of = _lost if objective.indicator == "loss" else _timely
         return of(goal, sums, probes)
     if objective.indicator == "availability":
-        return _at_least(goal, sums.worst, sums.best)
+        worst = sums.worst
+        return _at_least(goal, worst, sums.best if sums.unobserved_us else worst)
     seen = bool(sums.available_us + sums.unavailable_us)
     if objective.indicator == "mttr":
         return _repaired(goal, times, seen=seen)

@@ -69,7 +69,8 @@ def outage_times(found: Sequence[Outage], available_us: int) -> OutageTimes:
     """Their statistics; `available_us` is the available time of the same window."""
     repaired = repaired_us = longest_us = 0
     for _, ended, _, length in found:
-        longest_us = max(longest_us, length)
+        if length > longest_us:
+            longest_us = length
         if ended is not None:
             repaired, repaired_us = repaired + 1, repaired_us + length
     return OutageTimes(

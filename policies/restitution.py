@@ -13,7 +13,7 @@ unavailable too. A late-delivery penalty (denda) is another thing and is not mix
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Formula = Literal["downtime-over-target", "shortfall", "pro-rata"]
 Rounding = Literal["half-up", "half-even", "down", "up"]
@@ -39,8 +39,7 @@ class Terms:
             raise ValueError("cap and shortest outage are not negative, and the step is above 0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restitution:
+class Restitution(NamedTuple):
     """What is owed for one period; `exact` is before rounding, after the cap."""
 
     amount: Decimal
@@ -56,14 +55,14 @@ def restitution(
     `target`: the availability that was agreed, above 0 and at most 1. ValueError for another one,
     for a negative fee, and when more was unavailable than there was.
     """
-    if not 0 < target <= 1 or fee < 0:
+    paid, paid_in = fee.as_integer_ratio()
+    agreed, of = target.as_integer_ratio()
+    if not 0 < agreed <= of or paid < 0:
         raise ValueError(f"a target of {target}, or a fee of {fee}, is none")
     if not base_us:
         return None
     if not 0 <= unavailable_us <= base_us:
         raise ValueError(f"{unavailable_us} µs unavailable in a base of {base_us} µs")
-    paid, paid_in = fee.as_integer_ratio()
-    agreed, of = target.as_integer_ratio()
     # Fractions by hand: numerators over one denominator, reduced once.
     owed, owed_in = _owed(terms.formula, (agreed, of), unavailable_us, base_us)
     owed, owed_in = max(0, owed * paid), owed_in * paid_in
