@@ -9,7 +9,7 @@ from monitor.blocked import BLOCKED
 from monitor.declared import MAINTENANCE, STANDS, DeclarationRow
 from monitor.derive import Changes, Fold, LabelRow
 from monitor.figures import Asked, Figure, Outcome, figures
-from monitor.history import Histories, Ledgered, span_of
+from monitor.history import Histories, Ledgered, span_of, track_of
 from monitor.ledger.entry import SeriesDefined
 from monitor.model import State
 from policies.availability import availability, pieces
@@ -196,3 +196,15 @@ def test_a_renamed_target_keeps_its_maintenance_and_labels() -> None:
     sums = availability(pieces(history, (START_US, START_US + 6 * HOUR_US)))
     assert sums.maintenance_us == 2 * HOUR_US
     assert sums.unobserved_us["blocked"] == HOUR_US
+
+
+def test_what_was_closed_after_the_fold_was_read_is_not_counted_twice() -> None:
+    """A commit between both reads: the fold's open stretch goes on where the older ones end."""
+    closed = [Span(0, 10, State.AVAILABLE), Span(10, 20, State.UNAVAILABLE)]
+    standing = State.UNAVAILABLE, 10, 15
+    told = track_of(closed, standing, withdrawn=False, until_us=30)
+    assert told == [
+        Span(0, 10, State.AVAILABLE),
+        Span(10, 15, State.UNAVAILABLE),
+        Span(15, 30, State.UNOBSERVED),
+    ]

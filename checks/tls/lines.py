@@ -109,13 +109,8 @@ def hello(
 
 
 def version(found: Findings, wishes: Wishes, asked: Version, places: range) -> Line:
-    """Is this version accepted, with suites of these portions?
-
-    Rare ones alone are not asked for where that is decided.
-    """
+    """Is this version accepted, with suites of these portions?"""
     for place in places:
-        if places.start and asked in found.versions:
-            return
         answer = yield from _version(found, wishes, asked, place)
         portion = found.portions.setdefault((asked, place), Portion())
         if isinstance(answer, Accepted | Retry):

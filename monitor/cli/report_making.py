@@ -192,8 +192,8 @@ def _head(
     """
     _, size, _ = source.head()
     notes = [note for _, note in source.checkpoints()] + ([mark] if mark is not None else [])
-    opened = [(open_by_any(note, keys)[0], note) for note in notes]
-    within = [(head, note) for head, note in opened if 0 < head.size <= size]
+    signed = [(open_by_any(note, keys)[0], note) for note in notes]
+    within = [(head, note) for head, note in signed if 0 < head.size <= size]
     if not within:
         raise CommandError("report.no-checkpoint", BAD_INPUT)
     return max(within, key=lambda one: one[0].size)

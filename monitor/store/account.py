@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from monitor.accounting import TEXT_NAME, Accounting, AccountingError
+from monitor.boundary import reached
 from monitor.derive import Fold, IntervalRow
 from monitor.history import Ledgered, span_of
 from monitor.ledger.entry import ConfigurationInForce, EntryError, LogPruned, read_record
@@ -130,14 +131,6 @@ def fold_at(connection: Connection, size: int) -> Fold:
     fold = Fold.restored(kept.state) if kept else Fold()
     replay(connection, fold, kept.size if kept else 0, size)
     return fold
-
-
-def reached(fold: Fold) -> int:
-    """The newest moment that any observation or clock anchor tells of."""
-    last = max(fold.anchors.values(), default=0)
-    if fold.count:
-        last = max(last, int(fold.columns["last_us"][: fold.count].max()))
-    return last
 
 
 def intervals(connection: Connection, since_us: int, until_us: int) -> dict[int, list[Span]]:

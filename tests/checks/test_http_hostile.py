@@ -49,7 +49,7 @@ HOSTILE: list[tuple[str, Page, str]] = [
     ("half a body", raw(OK + b"Content-Length: 9\r\n\r\nabc"), "malformed"),
     ("RST in the body", cut(OK + b"Content-Length: 9\r\n\r\nabc"), "reset"),
     ("RST before a byte", cut(b""), "reset"),
-    ("redirect to a file", redirect("file:///etc/passwd"), "malformed"),
+    ("redirect to a file", redirect("file:///records"), "malformed"),
     ("redirect with a password", redirect("http://a:b@127.0.0.1/"), "malformed"),
     ("redirect to nowhere", redirect("http://[bad/"), "malformed"),
     ("redirect too long", redirect("/" + "x" * 3_000), "malformed"),

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.config.loader import load
 from monitor.ledger.entry import OperatorAct, read_record
+from monitor.ledger.signer import Signer
 from monitor.report.bundle import BUNDLE
 from monitor.store.export import export
 from monitor.store.pinned import PinnedDatabase
@@ -16,7 +18,7 @@ from policies.period import parse_period
 from tests.cli.running_command import Done, Inside
 from tests.cli.test_figuring import TODAY, september
 from tests.daemon.place import Place
-from tests.store.building import KEY, anchored, append, ledger_at
+from tests.store.building import KEY, anchored, append, begin, ledger_at
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
@@ -117,6 +119,20 @@ def test_what_is_no_archive_is_refused(pruned: Pruned, tmp_path: Path) -> None:
     done = pruned.report(tmp_path / "out", "--archive", pruned.archive, "--draft")
     assert (done.code, "do not lead to the signed root" in done.err) == (2, True), done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_archives_of_two_logs_are_no_period(pruned: Pruned, tmp_path: Path) -> None:
+    """The one that is of another log is named, and both logs."""
+    key = Signer(name="other.example/log", key=Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    url, mark, other = f"sqlite:///{tmp_path}/other.db", tmp_path / "mark", tmp_path / "other"
+    with ledger_at(url, mark, key) as ledger:
+        begin(ledger)
+        export(url, other, note=mark.read_bytes())
+    words = ("--archive", pruned.archive, "--archive", other, "--draft")
+    done = pruned.report(tmp_path / "out", *words)
+    assert done.code == 2
+    assert f"{other} is no archive to report from" in done.err
+    assert key.name in done.err
 
 
 def test_a_period_of_several_archives_is_reported_from_all_of_them(

@@ -5,7 +5,7 @@ from string import Formatter
 
 import pytest
 
-from monitor.text import LANGUAGES, catalogue
+from monitor.text import LANGUAGES, Language, Reason, catalogue, plain, say, values_of
 
 TEXTS = Path(__file__).parents[2] / "monitor" / "texts"
 AREAS = sorted({p.stem for p in TEXTS.glob("*/*.toml")} - {"help"})
@@ -53,3 +53,16 @@ def test_no_sentence_is_empty_or_untranslated(area: str) -> None:
     assert [k for k in english if not english[k].strip() or not own[k].strip()] == []
     same = {f"{area}.{k}" for k in english if english[k] == own[k]} - SAME
     assert same == set()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_reason_stands_in_another_sentence_without_its_full_stop(lang: Language) -> None:
+    """In the same language, however it came: also as JSON from the running daemon."""
+    why = Reason("verify.empty")
+    alone = say("verify.empty", lang)
+    assert alone.endswith(".")
+    values = {"folder": "a", "what": why}
+    for one in (values, values_of(plain(values))):
+        told = say("report.archive", lang, **one)
+        assert alone.removesuffix(".") in told
+        assert ".." not in told

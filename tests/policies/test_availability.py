@@ -343,12 +343,18 @@ def test_what_is_reckoned_together_is_what_the_pieces_say(
 ) -> None:
     """Sums and outages of a figure, with pieces or without them."""
     found = list(pieces(history, window, owed, unreachable_counts=counts))
-    expected = availability(found), outages(found)
-    assert reckoned(history, window, owed, unreachable_counts=counts) == expected
+    sums = availability(found)
+    assert reckoned(history, window, owed, unreachable_counts=counts) == (sums, outages(found))
+    assert sums.base_us == sums.available_us + sums.unavailable_us + sums.unseen_us
 
 
 @settings(max_examples=1_000, deadline=None)
-@given(singles, windows | st.just((0, 40)), st.none() | st.just([(-5, 45)]), st.booleans())
+@given(
+    singles,
+    windows | st.just((0, 40)),
+    st.none() | st.just([(-5, 45)]) | cuts | short_cuts,
+    st.booleans(),
+)
 def test_a_series_alone_is_reckoned_without_pieces_to_the_same(
     history: History, window: Moments, owed: list[Moments] | None, counts: bool
 ) -> None:

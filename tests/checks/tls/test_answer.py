@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from checks.tls import parsing
 from checks.tls.answer import (
     REFUSALS,
     Accepted,
@@ -15,6 +16,7 @@ from checks.tls.answer import (
     Retry,
     Until,
 )
+from checks.tls.records import MalformedError
 from checks.tls.registry import ALERTS, Version
 from tests.checks.tls import flights
 from tests.checks.tls.flights import (
@@ -38,6 +40,7 @@ _ECDHE, _DHE, _RSA = 0xC02F, 0x0033, 0x002F
 TWELVE = asked(Version.TLS12, _ECDHE, _DHE, _RSA)
 THIRTEEN = asked(Version.TLS13, 0x1301, 0x1302, groups=(29, 23))
 _CHAIN = (b"leaf" * 200, b"above" * 100)
+_EXTENSIONS = ((0xFF01, b"\x00\x00"), (16, vector(2, vector(1, b"h2"))))
 _STATUS = message(22, b"\x01" + vector(3, b"ocsp response"))
 _REQUEST = message(13, b"\x01\x01\x00\x00\x00\x00")
 FLIGHT = (
@@ -390,3 +393,29 @@ def test_single_bytes_give_the_same_answer() -> None:
     assert told(TWELVE, [wire[at : at + 1] for at in range(len(wire))]) == whole
     short = server_hello(0x0303, _RSA) + certificate(b"x" * 400) + DONE
     assert told(TWELVE, [handshake(short, range(len(short)))]) == told(TWELVE, [handshake(short)])
+
+
+def test_a_hello_that_ends_too_soon_or_too_late_is_malformed() -> None:
+    """Each cut of a whole hello, and each byte too many; extensions may be missing altogether."""
+    extensions = b"".join(c.to_bytes(2, "big") + vector(2, e) for c, e in _EXTENSIONS)
+    bare = b"\x03\x03" + RANDOM + vector(1, b"id") + b"\xc0\x2f\x00"
+    whole = bare + vector(2, extensions)
+    assert parsing.server_hello(whole).extensions == dict(_EXTENSIONS)
+    assert parsing.server_hello(bare).extensions == {}
+    for length in range(len(whole)):
+        if length != len(bare):
+            with pytest.raises(MalformedError):
+                parsing.server_hello(whole[:length])
+    with pytest.raises(MalformedError):
+        parsing.server_hello(whole + b"\x00")
+    ends = {0, 6, len(extensions)}
+    for length in range(len(extensions)):
+        if length not in ends:
+            with pytest.raises(MalformedError):
+                parsing.extensions(extensions[:length])
+    for wrong in (
+        extensions + extensions,
+        b"".join(n.to_bytes(2, "big") + b"\0\0" for n in range(65)),
+    ):
+        with pytest.raises(MalformedError):
+            parsing.extensions(wrong)

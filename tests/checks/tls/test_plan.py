@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checks.tls.hello import FIELDS
 from checks.tls.lines import Answer
 from checks.tls.outcomes import Inconclusive, Refused
 from checks.tls.plan import MOST_QUESTIONS, Survey
@@ -339,6 +340,22 @@ def test_a_full_survey_asks_nothing_that_it_is_shown_anyway(case: str) -> None:
     found = surveyed(survey_of(full=True), replace(server, fault=listening))
     assert [one for one in asked if one.endswith(name)] == []
     assert (found["dhe"], found["post_quantum"]) == (False, False)
+
+
+def test_what_who_lists_the_fields_gets_says_nothing_of_who_does_not() -> None:
+    """DHE for curves alone, anonymous suites for both: the suites were listed by one of them."""
+    anonymous, dhe = 0x00A6, 0x009E
+    named = PaperServer(suites={Version.TLS12: (anonymous,)})
+
+    def fault(_count: int, question: Question) -> Answer | None:
+        offer = question.hello
+        if offer is None or set(FIELDS).isdisjoint(offer.offered_groups):
+            return None
+        return named.answer(question)
+
+    server = PaperServer(suites={Version.TLS12: (anonymous, dhe)}, fault=fault)
+    found = surveyed(survey_of(full=True), server)
+    assert (found["dhe"], found["dh_bits"]) == (True, 2_048)
 
 
 def test_two_servers_behind_one_address_are_no_suites() -> None:

@@ -10,6 +10,7 @@ import pytest
 from checks.base import Assignment, Probe
 from checks.tls import check as tls
 from checks.tls.settings import TlsSettings
+from checks.tls.visit import Visit
 from monitor.model import Family, FaultKind
 from tests.checks.harness import assignment, facts, fault, gather, net_of, observe, run
 from tests.checks.tls.wire_peers import make_certificate, openssl_server
@@ -298,6 +299,35 @@ def test_a_question_that_cannot_be_made_keeps_no_place_at_the_door(
             (outcome,) = await gather(prober, series)
             assert facts(outcome)["outcome"] == "ok"
             await prober.close()
+
+    run(scenario)
+
+
+def test_a_defect_in_ones_turn_is_no_fault_of_who_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns at an address are given from within another's survey, which goes on."""
+    ask = Visit._ask
+
+    async def scenario() -> None:
+        async with tls_server(context()) as one, tls_server(context()) as two:
+
+            def broken(visit: Visit, now_ns: int) -> None:
+                if visit._port == two.port:
+                    visit.door.ended()
+                    raise RuntimeError("broken")
+                ask(visit, now_ns)
+
+            wishes = [
+                TlsSettings(host="127.0.0.1", port=s.port, at_once=1, mode="full")
+                for s in (one, two)
+            ]
+            series = [assignment(tls.KIND, wish, Family.IPV4) for wish in wishes]
+            prober = tls.KIND.prober(net_of())
+            with monkeypatch.context() as patch:
+                patch.setattr(Visit, "_ask", broken)
+                first, second = await gather(prober, series)
+            await prober.close()
+        assert facts(first)["protocols"] == ["TLSv1.2", "TLSv1.3"]
+        assert fault(second).kind is FaultKind.INTERNAL
 
     run(scenario)
 
