@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,12 +22,22 @@ from monitor.ledger.keys import read_vkeys, write_vkeys
 from monitor.ledger.signer import Signer
 from monitor.report.bundle import BUNDLE
 from monitor.store.ledger import Commit
+from policies.period import parse_period
 from tests.cli.running_command import Inside
 from tests.cli.test_figuring import september
 from tests.daemon.place import Place
 from tests.lab.parts import missing, require
 from tests.report.test_signing import key_file
-from tests.store.building import KEY, ORIGIN, OTHER_KEY, append, batch, ledger_at, observation
+from tests.store.building import (
+    KEY,
+    ORIGIN,
+    OTHER_KEY,
+    anchored,
+    append,
+    batch,
+    ledger_at,
+    observation,
+)
 
 WORDS = ("--period", "2026-09")
 
@@ -96,13 +107,20 @@ def test_the_report_says_what_sla_says(place: Place, inside: Inside, tmp_path: P
         ("2026-08", "log dimulai pada 1 September 2026 00:00:00"),
         ("2026-10", "tidak memuat apa pun setelah 30 September 2026 23:50:00"),
         ("2026-09-30..2026-10-02", ""),
+        ("2026-09-02..2026-09-03", ""),
     ],
 )
 def test_a_report_from_outside_of_the_log_is_noticed(
     place: Place, inside: Inside, tmp_path: Path, period: str, told: str
 ) -> None:
-    """It is written all the same; stderr says that nothing of the period can be in it."""
+    """It is written all the same; stderr says that nothing of the period can be in it.
+
+    The agent was started again on the 29th: the log began before.
+    """
     september(place)
+    (restarted_us, _) = parse_period("2026-09-29..2026-09-30", ZoneInfo("Asia/Makassar")).window
+    with ledger_at(place.url, place.mark) as ledger:
+        append(ledger, anchored(restarted_us))
     words = ("--period", period, "--out", tmp_path / "out", "--format", "json", "--draft")
     done = inside("report", *words, "--lang", "id", "-c", place.configuration)
     assert done.code == 0
